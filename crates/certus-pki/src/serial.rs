@@ -68,7 +68,7 @@ mod tests {
     use super::*;
     use std::collections::HashSet;
 
-    // conformance: 5280-4.1.2.2-01
+    // conformance: 5280-4.1-03 BR-7.1.2.7-01
     #[test]
     fn serials_are_positive_short_and_distinct() {
         let serials: HashSet<SerialNumber> = (0..10_000).map(|_| SerialNumber::random()).collect();
