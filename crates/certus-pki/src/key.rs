@@ -70,6 +70,20 @@ pub enum PublicKeyKind {
     Ed25519,
 }
 
+impl PublicKeyKind {
+    /// The algorithm an authority with such a key signs with (BR 7.1.3.2): each curve has its hash, RSA has SHA-256.
+    #[must_use]
+    pub const fn signature_algorithm(self) -> SignatureAlgorithm {
+        match self {
+            Self::Ec(EcCurve::P256) => SignatureAlgorithm::EcdsaSha256,
+            Self::Ec(EcCurve::P384) => SignatureAlgorithm::EcdsaSha384,
+            Self::Ec(EcCurve::P521) => SignatureAlgorithm::EcdsaSha512,
+            Self::Rsa { .. } => SignatureAlgorithm::RsaPkcs1Sha256,
+            Self::Ed25519 => SignatureAlgorithm::Ed25519,
+        }
+    }
+}
+
 impl fmt::Display for PublicKeyKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

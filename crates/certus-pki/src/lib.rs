@@ -12,8 +12,15 @@
 mod asn1;
 pub mod certificate;
 pub mod chain;
+pub mod crl;
 pub mod crypto;
+pub mod csr;
+mod extensions;
+pub mod hierarchy;
+pub mod issuer;
 pub mod key;
+pub mod key_rules;
+pub mod lint;
 pub mod name;
 pub mod name_constraints;
 mod oid;
@@ -21,20 +28,30 @@ pub mod pem;
 pub mod profile;
 pub mod proof;
 pub mod serial;
+pub mod signer;
+pub mod tbs;
 pub mod time;
 
 pub use certificate::{Certificate, CertificateError, KeyUsage};
 pub use chain::CertificateChain;
 pub use const_oid::ObjectIdentifier;
+pub use crl::{CertificateList, CrlError, CrlScope, RevocationReason, RevokedEntry, create_crl};
 pub use crypto::{
     CryptoError, KeyAlgorithm, KeyPair, SealingKey, SignatureAlgorithm, SignatureEncoding, UnknownKeyAlgorithm,
     constant_time_eq, random_bytes, sha256,
 };
+pub use csr::{CertificationRequest, CsrError};
+pub use hierarchy::{CaSubject, HierarchyError, create_intermediate, create_root};
+pub use issuer::{Issuer, IssuerError, PrepareError, Prepared};
 pub use key::{BadSignature, EcCurve, KeyError, PublicKey, PublicKeyKind};
+pub use key_rules::{KeyRefused, check_account_key, check_subscriber_key};
+pub use lint::{Finding, Findings};
 pub use name::{DnsName, NameError, SubjectName};
 pub use name_constraints::NameConstraints;
 pub use pem::PemError;
 pub use profile::Profile;
 pub use proof::{AuthorizedNames, OwnNames, SubjectNames};
 pub use serial::{SerialError, SerialNumber};
+pub use signer::{IssueError, SignError, Signer};
+pub use tbs::{Publications, TbsCertificate, TbsError};
 pub use time::{Clock, ManualClock, SystemClock, TimeError, Timestamp};
