@@ -113,8 +113,14 @@ struct Inner {
     public_key: PublicKey,
     signature_algorithm: Option<SignatureAlgorithm>,
     signature: Box<[u8]>,
-    extensions: Box<[(ObjectIdentifier, bool, Box<[u8]>)]>,
+    extensions: Vec<RawExtension>,
     meaning: Meaning,
+}
+
+struct RawExtension {
+    id: ObjectIdentifier,
+    critical: bool,
+    value: Box<[u8]>,
 }
 
 /// What the extensions say.
@@ -166,7 +172,11 @@ impl Certificate {
             extensions: fields
                 .extensions
                 .iter()
-                .map(|extension| (extension.id, extension.critical, extension.value.as_bytes().into()))
+                .map(|extension| RawExtension {
+                    id: extension.id,
+                    critical: extension.critical,
+                    value: extension.value.as_bytes().into(),
+                })
                 .collect(),
         };
         Ok(Self(Arc::new(inner)))
@@ -315,13 +325,13 @@ impl Certificate {
     /// An extension: whether it is critical, and its value's bytes; `None` where it is absent.
     #[must_use]
     pub fn extension(&self, id: ObjectIdentifier) -> Option<(bool, &[u8])> {
-        let (_, critical, value) = self.0.extensions.iter().find(|(present, _, _)| *present == id)?;
-        Some((*critical, value))
+        let extension = self.0.extensions.iter().find(|extension| extension.id == id)?;
+        Some((extension.critical, &extension.value))
     }
 
     /// The object identifiers of all extensions, in their order.
     pub fn extension_ids(&self) -> impl Iterator<Item = ObjectIdentifier> + '_ {
-        self.0.extensions.iter().map(|(id, _, _)| *id)
+        self.0.extensions.iter().map(|extension| extension.id)
     }
 
     /// The algorithm of the signature; `None` if it is none that Certus verifies (SHA-1, RSASSA-PSS, …).

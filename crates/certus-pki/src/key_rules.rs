@@ -63,7 +63,7 @@ pub fn check_account_key(key: &PublicKey) -> Result<(), KeyRefused> {
 }
 
 fn check_rsa(key: &PublicKey, bits: usize) -> Result<(), KeyRefused> {
-    if !(2048..=4096).contains(&bits) || bits % 8 != 0 {
+    if !(2048..=4096).contains(&bits) || !bits.is_multiple_of(8) {
         return Err(KeyRefused::ModulusLength(bits));
     }
     let (modulus, exponent) = key.rsa_parts().ok_or(KeyRefused::Kind(key.kind()))?;
@@ -88,7 +88,7 @@ fn check_rsa(key: &PublicKey, bits: usize) -> Result<(), KeyRefused> {
 
 fn primes_below(limit: u32) -> impl Iterator<Item = u32> {
     (2..limit).filter(|number| {
-        (2..*number).take_while(|divisor| divisor * divisor <= *number).all(|divisor| number % divisor != 0)
+        (2..*number).take_while(|divisor| divisor * divisor <= *number).all(|divisor| !number.is_multiple_of(divisor))
     })
 }
 
@@ -118,14 +118,12 @@ fn has_roca_fingerprint(modulus: &BigUint) -> bool {
 fn has_close_primes(modulus: &BigUint) -> bool {
     let mut a = modulus.sqrt() + 1_u32;
     let mut difference = &a * &a - modulus;
-    for _ in 0..FERMAT_ROUNDS {
-        if is_square(&difference) {
-            return true;
-        }
+    (0..FERMAT_ROUNDS).any(|_| {
+        let found = is_square(&difference);
         difference += (&a << 1) + 1_u32;
         a += 1_u32;
-    }
-    false
+        found
+    })
 }
 
 fn is_square(number: &BigUint) -> bool {

@@ -16,7 +16,7 @@ use const_oid::ObjectIdentifier;
 
 use crate::asn1::{Extension, TbsFields};
 use crate::certificate::Certificate;
-use crate::key::PublicKey;
+use crate::key::{KeyError, PublicKey};
 use crate::name::SubjectName;
 use crate::profile::Profile;
 use crate::serial::SerialNumber;
@@ -93,10 +93,15 @@ type Rule = fn(&Linted<'_>) -> Result<(), String>;
 /// What a rule looks at.
 struct Linted<'a> {
     fields: TbsFields<'a>,
+    public_key: Result<PublicKey, KeyError>,
     expected: &'a Expected<'a>,
 }
 
 impl<'a> Linted<'a> {
+    fn public_key(&self) -> Result<&PublicKey, String> {
+        self.public_key.as_ref().map_err(ToString::to_string)
+    }
+
     fn extension(&self, id: ObjectIdentifier) -> Option<&Extension<'a>> {
         self.fields.extensions.iter().find(|extension| extension.id == id)
     }
@@ -122,7 +127,7 @@ pub(crate) fn run(tbs_der: &[u8], expected: &Expected<'_>) -> Result<(), Finding
     let fields = TbsFields::parse(tbs_der).map_err(|error| {
         Findings(vec![Finding { rule: "RFC 5280 4.1", message: format!("not well-formed DER: {error}") }])
     })?;
-    let linted = Linted { fields, expected };
+    let linted = Linted { public_key: PublicKey::from_spki_der(fields.spki), fields, expected };
     let findings: Vec<Finding> = [rfc5280::RULES, baseline::RULES, profile::RULES]
         .into_iter()
         .flatten()

@@ -58,7 +58,7 @@ impl NameConstraints {
 
     /// The constraints that leave the DNS names at and beneath `suffixes`, and no addresses.
     ///
-    /// The ranges 0.0.0.0/0 and ::/0 are excluded, as BR 7.1.2.5.2 asks: otherwise an authority bound to some names
+    /// Every IPv4 and IPv6 address is excluded, as BR 7.1.2.5.2 asks: otherwise an authority bound to some names
     /// could certify every address.
     pub(crate) fn names_beneath(suffixes: &[DnsName]) -> Result<Syntax, Error> {
         let permitted =

@@ -12,7 +12,7 @@ use x509_cert::ext::pkix::{
 use super::{Linted, Rule, ensure};
 use crate::asn1::{self, AltName};
 use crate::certificate;
-use crate::key::{PublicKey, PublicKeyKind};
+use crate::key::PublicKeyKind;
 use crate::key_rules;
 use crate::oid;
 
@@ -84,8 +84,7 @@ fn subject(linted: &Linted<'_>) -> Result<(), String> {
 }
 
 fn public_key(linted: &Linted<'_>) -> Result<(), String> {
-    let key = PublicKey::from_spki_der(linted.fields.spki).map_err(|error| error.to_string())?;
-    key_rules::check_subscriber_key(&key).map_err(|refused| refused.to_string())
+    key_rules::check_subscriber_key(linted.public_key()?).map_err(|refused| refused.to_string())
 }
 
 fn authority_info_access(linted: &Linted<'_>) -> Result<(), String> {
@@ -129,7 +128,7 @@ fn extended_key_usage(linted: &Linted<'_>) -> Result<(), String> {
 
 fn key_usage(linted: &Linted<'_>) -> Result<(), String> {
     let value: KeyUsage = linted.value(oid::KEY_USAGE, "keyUsage")?;
-    let key = PublicKey::from_spki_der(linted.fields.spki).map_err(|error| error.to_string())?;
+    let key = linted.public_key()?;
     ensure(value.digital_signature(), || "keyUsage has no digitalSignature".to_owned())?;
     let allowed = match key.kind() {
         PublicKeyKind::Rsa { .. } => KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment,

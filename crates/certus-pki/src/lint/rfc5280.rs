@@ -8,7 +8,6 @@ use x509_cert::ext::pkix::{AuthorityKeyIdentifier, KeyUsage, SubjectKeyIdentifie
 use super::{Linted, Rule, ensure};
 use crate::asn1::{self, AltName};
 use crate::certificate;
-use crate::key::PublicKey;
 use crate::oid;
 
 pub(super) const RULES: &[(&str, Rule)] = &[
@@ -72,7 +71,7 @@ fn subject(linted: &Linted<'_>) -> Result<(), String> {
 }
 
 fn public_key(linted: &Linted<'_>) -> Result<(), String> {
-    PublicKey::from_spki_der(linted.fields.spki).map(|_| ()).map_err(|error| error.to_string())
+    linted.public_key().map(|_| ())
 }
 
 fn unique_identifiers(linted: &Linted<'_>) -> Result<(), String> {
