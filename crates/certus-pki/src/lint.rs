@@ -8,6 +8,8 @@
 mod baseline;
 mod profile;
 mod rfc5280;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::fmt;
