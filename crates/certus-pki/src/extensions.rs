@@ -1,9 +1,9 @@
 //! The extensions Certus writes, each as the DER of its `Extension`.
 
 use const_oid::ObjectIdentifier;
+use der::Error;
 use der::asn1::OctetString;
 use der::flagset::FlagSet;
-use der::Error;
 use x509_cert::ext::pkix::crl::dp::DistributionPoint;
 use x509_cert::ext::pkix::name::DistributionPointName;
 use x509_cert::ext::pkix::{
