@@ -1,0 +1,100 @@
+//! The audit: one entry for every change, written in the transaction that makes the change.
+
+use std::fmt;
+
+use certus_pki::Timestamp;
+
+use crate::id::{AccountId, RequestId};
+
+/// Who did something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Actor {
+    /// A client, by its account.
+    Account(AccountId),
+    /// A person at the machine, by the user id the socket's peer has.
+    Operator {
+        /// Numeric user id.
+        uid: u32,
+    },
+    /// The authority itself.
+    Authority,
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Account(id) => write!(f, "account:{id}"),
+            Self::Operator { uid } => write!(f, "uid:{uid}"),
+            Self::Authority => f.write_str("authority"),
+        }
+    }
+}
+
+macro_rules! actions {
+    ($($(#[$doc:meta])+ $variant:ident => $name:literal;)+) => {
+        /// What was done.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Action { $($(#[$doc])+ $variant,)+ }
+
+        impl Action {
+            /// Every action.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The action as the audit has it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+        }
+    };
+}
+
+actions! {
+    /// An account was made.
+    AccountCreated => "account.created";
+    /// An account's contacts were changed.
+    AccountUpdated => "account.updated";
+    /// An account was deactivated by its owner.
+    AccountDeactivated => "account.deactivated";
+    /// An order and its authorizations were made.
+    OrderOpened => "order.opened";
+    /// A challenge is being validated.
+    ValidationBegun => "validation.begun";
+    /// An authorization became valid or invalid.
+    AuthorizationSettled => "authorization.settled";
+    /// An authorization was given up by its owner.
+    AuthorizationDeactivated => "authorization.deactivated";
+    /// An order was finalized.
+    IssuanceBegun => "issuance.begun";
+    /// A serial number was spent.
+    IntentRecorded => "intent.recorded";
+    /// A certificate was issued.
+    CertificateIssued => "certificate.issued";
+    /// Issuing failed for good.
+    IssuanceFailed => "issuance.failed";
+    /// A certificate revocation list was published.
+    CrlPublished => "crl.published";
+    /// A setting of the authority was written.
+    SettingWritten => "setting.written";
+    /// An issuer was made known.
+    IssuerRegistered => "issuer.registered";
+    /// Certificates were loaded from elsewhere.
+    CertificatesLoaded => "certificates.loaded";
+    /// Orders and authorizations whose time is long over were removed.
+    Reaped => "reaped";
+}
+
+/// One entry: who, what, on what, when, in which request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEvent {
+    /// When, by the authority's clock.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: Actor,
+    /// What.
+    pub action: Action,
+    /// The id of what it was done to.
+    pub object: String,
+    /// The request it was done in; `None` for what the authority does of itself.
+    pub request: Option<RequestId>,
+}

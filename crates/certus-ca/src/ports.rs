@@ -1,0 +1,400 @@
+//! What the outside world must be able to do for the authority. Floor 3 implements these traits.
+//!
+//! Every method of [`Store`] is one atomic transaction, named for what the authority is doing, so that no caller can
+//! compose half of one. A mutating method that replaces something takes the version it read and fails with
+//! [`StoreError::Conflict`] when someone else wrote first. "Not there" is `Ok(None)`, never an error.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use certus_acme::{ChallengeType, Identifier, Problem, Thumbprint, Token};
+use certus_pki::{SerialNumber, Timestamp};
+
+use crate::audit::AuditEvent;
+use crate::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId, ProcessId};
+use crate::job::{Job, Lease, LeasedJob};
+use crate::state::{Account, Authorization, Intent, IssuedCertificate, Order, ValidatedControl};
+
+/// How often something has been written; grows by one with each write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version(pub u64);
+
+/// Something read, with the version to write it back under.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored<T> {
+    /// What was read.
+    pub value: T,
+    /// Its version.
+    pub version: Version,
+}
+
+/// An order with the authorizations its status follows from, in the order's own sequence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderAndAuthorizations {
+    /// The order.
+    pub order: Order,
+    /// Its authorizations.
+    pub authorizations: Vec<Authorization>,
+}
+
+/// How much an account has open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OpenCounts {
+    /// Orders neither issued nor failed nor expired.
+    pub orders: u64,
+    /// Authorizations neither validated nor failed nor deactivated nor expired.
+    pub authorizations: u64,
+}
+
+/// One signed certificate revocation list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredCrl {
+    /// The issuer's id.
+    pub issuer: String,
+    /// The shard; 0 for a root's own list.
+    pub shard: u32,
+    /// The CRL number (RFC 5280 section 5.2.3), below 2^63.
+    pub number: u64,
+    /// thisUpdate.
+    pub this_update: Timestamp,
+    /// nextUpdate.
+    pub next_update: Timestamp,
+    /// The list in DER.
+    pub der: Vec<u8>,
+}
+
+/// One run of one process that works on this store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Its id, made anew at every start.
+    pub id: ProcessId,
+    /// The machine's name.
+    pub host: String,
+    /// The process id there.
+    pub pid: u32,
+    /// The version of Certus.
+    pub version: String,
+}
+
+/// A page of a list: what to show, and the key to go on after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The entries, oldest first.
+    pub entries: Vec<T>,
+    /// Pass it as `after` to get the next page; `None` when this was the last.
+    pub next: Option<i64>,
+}
+
+/// A certificate in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateEntry {
+    /// Its id.
+    pub id: CertificateId,
+    /// The issuer's id.
+    pub issuer: String,
+    /// Its serial number.
+    pub serial: SerialNumber,
+    /// What it names, as text.
+    pub names: Vec<String>,
+    /// The profile it was issued by.
+    pub profile: String,
+    /// Last moment of its validity.
+    pub not_after: Timestamp,
+    /// When it was revoked, if ever.
+    pub revoked: Option<Timestamp>,
+}
+
+/// What has become of a spent serial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IntentOutcome {
+    /// Not known yet: the job that recorded it is at work, or died.
+    Unknown,
+    /// A certificate was issued under it.
+    Issued,
+    /// Nobody knows whether it was signed; retired for ever and recorded as revoked.
+    Retired {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// Durable state.
+#[async_trait]
+pub trait Store: Debug + Send + Sync {
+    // --- accounts -------------------------------------------------------------------------------------------------
+
+    /// The account of that id.
+    async fn account(&self, id: AccountId) -> Result<Option<Stored<Account>>, StoreError>;
+
+    /// The account with that key.
+    async fn account_by_key(&self, key: &Thumbprint) -> Result<Option<Stored<Account>>, StoreError>;
+
+    /// Keeps a new account. `Conflict` when its key has one already.
+    async fn create_account(&self, account: &Account, audit: AuditEvent) -> Result<(), StoreError>;
+
+    /// Replaces an account's contacts and deactivation.
+    async fn update_account(&self, read: Version, account: &Account, audit: AuditEvent) -> Result<(), StoreError>;
+
+    // --- orders and authorizations --------------------------------------------------------------------------------
+
+    /// How much the account has open at `now`.
+    async fn open_counts(&self, account: AccountId, now: Timestamp) -> Result<OpenCounts, StoreError>;
+
+    /// Keeps a new order and its new authorizations.
+    async fn open_order(
+        &self,
+        order: &Order,
+        authorizations: &[Authorization],
+        audit: AuditEvent,
+    ) -> Result<(), StoreError>;
+
+    /// The order of that id with its authorizations; the version is the order's.
+    async fn order(&self, id: OrderId) -> Result<Option<Stored<OrderAndAuthorizations>>, StoreError>;
+
+    /// The authorization of that id.
+    async fn authorization(&self, id: AuthorizationId) -> Result<Option<Stored<Authorization>>, StoreError>;
+
+    /// The authorization that has that challenge.
+    async fn authorization_of(&self, challenge: ChallengeId) -> Result<Option<Stored<Authorization>>, StoreError>;
+
+    /// Marks an authorization as given up.
+    async fn deactivate_authorization(
+        &self,
+        read: Version,
+        authorization: &Authorization,
+        audit: AuditEvent,
+    ) -> Result<(), StoreError>;
+
+    /// Keeps that a challenge is being validated, and the job that does it, leased to `process` at once.
+    async fn begin_validation(
+        &self,
+        read: Version,
+        authorization: &Authorization,
+        job: &Job,
+        process: ProcessId,
+        audit: AuditEvent,
+    ) -> Result<Lease, StoreError>;
+
+    /// Keeps what a validation found, and that its job is done.
+    async fn settle_authorization(
+        &self,
+        lease: Lease,
+        read: Version,
+        authorization: &Authorization,
+        audit: AuditEvent,
+    ) -> Result<(), StoreError>;
+
+    // --- issuing --------------------------------------------------------------------------------------------------
+
+    /// Keeps that an order was finalized, and the job that issues, leased to `process` at once.
+    async fn begin_issuance(
+        &self,
+        read: Version,
+        order: &Order,
+        job: &Job,
+        process: ProcessId,
+        audit: AuditEvent,
+    ) -> Result<Lease, StoreError>;
+
+    /// Spends a serial: keeps what is about to be signed. Whatever earlier intent of the same order has no outcome is
+    /// retired in the same transaction. `Conflict` when the issuer has used the serial before.
+    async fn record_intent(&self, lease: Lease, intent: &Intent, audit: AuditEvent) -> Result<(), StoreError>;
+
+    /// Keeps the certificate of an intent, the order that has it now, the evidence it rests on (that of the order's
+    /// authorizations), and that the job is done.
+    async fn complete_issuance(
+        &self,
+        lease: Lease,
+        read: Version,
+        order: &Order,
+        certificate: &IssuedCertificate,
+        audit: AuditEvent,
+    ) -> Result<(), StoreError>;
+
+    /// Keeps that an order has failed and that its job is done; intents without an outcome are retired.
+    async fn fail_issuance(
+        &self,
+        lease: Lease,
+        read: Version,
+        order: &Order,
+        audit: AuditEvent,
+    ) -> Result<(), StoreError>;
+
+    /// What has become of a serial that was spent.
+    async fn intent_outcome(&self, issuer: &str, serial: &SerialNumber) -> Result<Option<IntentOutcome>, StoreError>;
+
+    /// The certificate of that id.
+    async fn certificate(&self, id: CertificateId) -> Result<Option<IssuedCertificate>, StoreError>;
+
+    /// Certificates by the order they were kept in, all or those with a name at or beneath `suffix`, at most `limit`.
+    async fn certificates(
+        &self,
+        suffix: Option<&str>,
+        after: Option<i64>,
+        limit: u32,
+    ) -> Result<Page<CertificateEntry>, StoreError>;
+
+    /// Keeps certificates that were not issued through an order here, many in one transaction.
+    async fn load_certificates(
+        &self,
+        certificates: &[IssuedCertificate],
+        audit: AuditEvent,
+    ) -> Result<(), StoreError>;
+
+    // --- jobs and processes ---------------------------------------------------------------------------------------
+
+    /// Makes a process known. A store that only one process can use frees every job of earlier ones here.
+    async fn register_process(&self, process: &Process) -> Result<(), StoreError>;
+
+    /// Shows that a process lives: renews its leases, and frees the jobs of processes that have been silent for
+    /// [`crate::job::LEASE`].
+    async fn heartbeat(&self, process: ProcessId) -> Result<(), StoreError>;
+
+    /// The process ends in good order: its jobs are free at once.
+    async fn retire_process(&self, process: ProcessId) -> Result<(), StoreError>;
+
+    /// Leases jobs that nobody holds and whose time has come, oldest first.
+    async fn lease_jobs(&self, process: ProcessId, limit: u32) -> Result<Vec<LeasedJob>, StoreError>;
+
+    /// Puts a job back, to be leased again after `wait`. Used for our own failures only.
+    async fn release_job(&self, lease: Lease, wait: Duration) -> Result<(), StoreError>;
+
+    /// Gives up a job whose object no longer wants it (already settled, or gone).
+    async fn drop_job(&self, lease: Lease) -> Result<(), StoreError>;
+
+    // --- the authority itself -------------------------------------------------------------------------------------
+
+    /// The value of a setting that lives in the store.
+    async fn setting(&self, name: &str) -> Result<Option<String>, StoreError>;
+
+    /// Writes such a setting.
+    async fn write_setting(&self, name: &str, value: &str, audit: AuditEvent) -> Result<(), StoreError>;
+
+    /// Makes an issuer known, with its chain as PEM (issuer first). Known ones are left as they are.
+    async fn register_issuer(&self, id: &str, chain_pem: &str, audit: AuditEvent) -> Result<(), StoreError>;
+
+    /// Every issuer that was ever made known: id and chain as PEM.
+    async fn issuers(&self) -> Result<Vec<(String, String)>, StoreError>;
+
+    /// Keeps a list in place of its predecessor. `Conflict` when its number is not above the predecessor's.
+    async fn publish_crl(&self, crl: &StoredCrl, audit: AuditEvent) -> Result<(), StoreError>;
+
+    /// The current list of that issuer and shard.
+    async fn crl(&self, issuer: &str, shard: u32) -> Result<Option<StoredCrl>, StoreError>;
+
+    /// The shards of that issuer which have certificates or a list.
+    async fn crl_shards(&self, issuer: &str) -> Result<Vec<u32>, StoreError>;
+
+    /// The newest time that any entry of the audit bears.
+    async fn newest_time(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Audit entries in the order they were written, at most `limit`.
+    async fn audit(&self, after: Option<i64>, limit: u32) -> Result<Page<AuditEntry>, StoreError>;
+
+    /// Removes orders and authorizations that expired before `before` (never one being worked on), at most `limit`
+    /// orders. Certificates and their evidence stay. Returns how many orders and authorizations went.
+    async fn reap(&self, before: Timestamp, limit: u32, audit: AuditEvent) -> Result<u64, StoreError>;
+
+    /// Whether the store answers, can be written to, and is of the schema this binary has.
+    async fn check(&self) -> Result<(), StoreError>;
+}
+
+/// An audit entry as it is read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// Its place in the sequence.
+    pub key: i64,
+    /// When.
+    pub at: Timestamp,
+    /// Who, as [`crate::audit::Actor`] prints it.
+    pub actor: String,
+    /// What, as [`crate::audit::Action::name`] has it.
+    pub action: String,
+    /// The id of what it was done to.
+    pub object: String,
+    /// The request it was done in.
+    pub request: Option<String>,
+}
+
+/// Why the store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Someone else wrote first, or the thing exists already. Read again and decide anew.
+    #[error("someone else wrote first")]
+    Conflict,
+    /// The job has been leased anew since: this result comes too late and nothing was written.
+    #[error("the job was taken over by another process")]
+    LeaseLost,
+    /// A row that no version of Certus writes.
+    #[error("the store is inconsistent: {table}.{column} of {key}")]
+    Inconsistent {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// What names the row.
+        key: String,
+    },
+    /// The store was written by a newer version.
+    #[error("the store has schema {found}, which this version of Certus does not know (it knows up to {known}); start a version that does")]
+    NewerSchema {
+        /// The schema found.
+        found: u32,
+        /// The newest schema this binary knows.
+        known: u32,
+    },
+    /// The store cannot be reached or will not write. Whether the write took effect is not known.
+    #[error("the store is unavailable: {detail}")]
+    Unavailable {
+        /// What a person needs to know.
+        detail: String,
+        /// What the library said.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+}
+
+impl StoreError {
+    /// [`StoreError::Unavailable`] with a cause.
+    pub fn unavailable(
+        detail: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Unavailable { detail: detail.into(), source: Some(source.into()) }
+    }
+}
+
+/// What is to be validated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValidationRequest {
+    /// The identifier.
+    pub identifier: Identifier,
+    /// The method.
+    pub method: ChallengeType,
+    /// The challenge's token.
+    pub token: Token,
+    /// The key authorization that must be found (RFC 8555 section 8.1).
+    pub key_authorization: String,
+}
+
+/// Sees whether somebody controls an identifier. One attempt; who tries again is decided elsewhere.
+#[async_trait]
+pub trait Validator: Debug + Send + Sync {
+    /// Tries once.
+    async fn validate(&self, request: &ValidationRequest) -> Result<ValidatedControl, ValidationError>;
+}
+
+/// Why control was not seen.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ValidationError {
+    /// The world did not answer as it should: the challenge has failed.
+    #[error("{0}")]
+    Failed(Problem),
+    /// We could not look (resolver, sockets): nothing is known and the job is tried again.
+    #[error("validation could not be tried: {detail}")]
+    Ours {
+        /// What a person needs to know.
+        detail: String,
+    },
+}

@@ -1,0 +1,16 @@
+//! What an authority remembers: facts, and the statuses that follow from them (RFC 8555 section 7.1.6).
+//!
+//! Pure: no store, no network, no clock; time is an argument. Statuses are computed, never kept, so no job updates
+//! them and none can disagree with the facts.
+
+pub mod account;
+pub mod authorization;
+pub mod certificate;
+pub mod challenge;
+pub mod order;
+
+pub use account::Account;
+pub use authorization::{Authorization, ValidatedControl};
+pub use certificate::{Intent, IssuedCertificate};
+pub use challenge::{Challenge, ChallengeState, Evidence, Perspective};
+pub use order::{Order, OrderState};

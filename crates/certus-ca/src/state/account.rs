@@ -1,0 +1,53 @@
+//! Accounts (RFC 8555 sections 7.1.2 and 7.3).
+//!
+//! ```text
+//!                 valid
+//!                   |
+//!       +-----------+-----------+
+//! Client deactivates  (Server revokes: not offered yet)
+//!       V
+//!  deactivated
+//! ```
+
+use certus_acme::{AccountStatus, Jwk};
+use certus_pki::Timestamp;
+
+use crate::id::AccountId;
+
+/// A client's account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its id, the last part of its URL.
+    pub id: AccountId,
+    /// Its key.
+    pub key: Jwk,
+    /// Contact URLs, in the order given.
+    pub contact: Vec<String>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When its owner deactivated it, if ever. Final (RFC 8555 section 7.3.6).
+    pub deactivated: Option<Timestamp>,
+}
+
+impl Account {
+    /// A new account.
+    #[must_use]
+    pub fn open(key: Jwk, contact: Vec<String>, now: Timestamp) -> Self {
+        Self { id: AccountId::random(), key, contact, created: now, deactivated: None }
+    }
+
+    /// The status a client sees.
+    #[must_use]
+    pub fn status(&self) -> AccountStatus {
+        match self.deactivated {
+            Some(_) => AccountStatus::Deactivated,
+            None => AccountStatus::Valid,
+        }
+    }
+
+    /// The account without further use. Deactivating twice keeps the first time.
+    #[must_use]
+    pub fn deactivate(self, now: Timestamp) -> Self {
+        Self { deactivated: Some(self.deactivated.unwrap_or(now)), ..self }
+    }
+}

@@ -1,0 +1,57 @@
+//! What is kept of an issuance: the intent, written before the signature, and the certificate after it.
+
+use std::collections::BTreeSet;
+
+use certus_pki::{SerialNumber, SubjectName, Timestamp};
+
+use crate::id::{AccountId, CertificateId, OrderId};
+
+/// What is about to be signed. Once recorded, its serial is spent, whatever happens next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// The order it is for.
+    pub order: OrderId,
+    /// The issuer's id.
+    pub issuer: String,
+    /// The serial number.
+    pub serial: SerialNumber,
+    /// SHA-256 of the to-be-signed certificate in DER.
+    pub tbs_sha256: [u8; 32],
+    /// The CRL shard that the certificate names.
+    pub shard: u32,
+    /// Last moment of its validity.
+    pub not_after: Timestamp,
+    /// When it was recorded.
+    pub recorded: Timestamp,
+}
+
+/// A certificate of this authority as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuedCertificate {
+    /// Its id, the last part of its URL.
+    pub id: CertificateId,
+    /// The account it was issued to.
+    pub account: AccountId,
+    /// The issuer's id.
+    pub issuer: String,
+    /// Its serial number; unique with the issuer.
+    pub serial: SerialNumber,
+    /// The certificate in DER.
+    pub der: Vec<u8>,
+    /// SHA-256 of `der`.
+    pub sha256: [u8; 32],
+    /// SHA-256 of its subjectPublicKeyInfo in DER.
+    pub spki_sha256: [u8; 32],
+    /// What it names.
+    pub names: BTreeSet<SubjectName>,
+    /// The profile it was issued by.
+    pub profile: String,
+    /// The CRL shard it names, fixed for ever.
+    pub shard: u32,
+    /// First moment of its validity.
+    pub not_before: Timestamp,
+    /// Last moment of its validity.
+    pub not_after: Timestamp,
+    /// When it was issued.
+    pub issued: Timestamp,
+}

@@ -1,0 +1,101 @@
+//! Challenges (RFC 8555 sections 7.1.5, 7.1.6 and 8).
+//!
+//! ```text
+//!             pending
+//!                | client responds
+//!                V
+//!            processing
+//!       +--------+--------+
+//!   validated          failed
+//!       V                 V
+//!     valid            invalid
+//! ```
+
+use std::net::IpAddr;
+
+use certus_acme::{ChallengeStatus, ChallengeType, Problem, Token};
+use certus_pki::Timestamp;
+
+use crate::id::ChallengeId;
+
+/// One way to prove control of an authorization's identifier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Challenge {
+    /// Its id, the last part of its URL.
+    pub id: ChallengeId,
+    /// Its method.
+    pub method: ChallengeType,
+    /// Its token; no other challenge has the same.
+    pub token: Token,
+    /// What has happened to it.
+    pub state: ChallengeState,
+}
+
+/// What has happened to a challenge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChallengeState {
+    /// Nothing yet.
+    Pending,
+    /// The client has said that it is ready; a job validates.
+    Processing {
+        /// When the client said so.
+        since: Timestamp,
+    },
+    /// It was met.
+    Valid {
+        /// When.
+        validated: Timestamp,
+        /// What was seen.
+        evidence: Evidence,
+    },
+    /// It was not met. Final.
+    Invalid {
+        /// When.
+        at: Timestamp,
+        /// Why.
+        problem: Problem,
+    },
+}
+
+impl Challenge {
+    /// A new challenge with a token of its own.
+    #[must_use]
+    pub fn offer(method: ChallengeType) -> Self {
+        Self { id: ChallengeId::random(), method, token: Token::random(), state: ChallengeState::Pending }
+    }
+
+    /// The status a client sees.
+    #[must_use]
+    pub const fn status(&self) -> ChallengeStatus {
+        match self.state {
+            ChallengeState::Pending => ChallengeStatus::Pending,
+            ChallengeState::Processing { .. } => ChallengeStatus::Processing,
+            ChallengeState::Valid { .. } => ChallengeStatus::Valid,
+            ChallengeState::Invalid { .. } => ChallengeStatus::Invalid,
+        }
+    }
+}
+
+/// What a validation saw. It is kept with the certificate as long as that is kept (Baseline Requirements 5.4.1).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Evidence {
+    /// One entry for every place from which control was seen.
+    pub perspectives: Vec<Perspective>,
+}
+
+/// What one perspective saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Perspective {
+    /// Its name; `primary` is this process.
+    pub name: String,
+    /// The resolver that was asked, as `address:port`.
+    pub resolver: String,
+    /// The address that answered.
+    pub address: IpAddr,
+    /// Its port.
+    pub port: u16,
+    /// The last URL asked, without the token's secret part: what a person needs to repeat it.
+    pub url: String,
+    /// How many redirects led there.
+    pub redirects: u32,
+}
