@@ -164,7 +164,10 @@ mod tests {
     #[test]
     fn names_are_folded_and_kept() {
         assert_eq!(DnsName::parse("WWW.Example.com").map(|name| name.to_string()), Ok("www.example.com".into()));
-        assert_eq!(DnsName::parse("xn--bcher-kva.example").map(|name| name.to_string()), Ok("xn--bcher-kva.example".into()));
+        assert_eq!(
+            DnsName::parse("xn--bcher-kva.example").map(|name| name.to_string()),
+            Ok("xn--bcher-kva.example".into())
+        );
         assert_eq!(DnsName::parse("localhost").map(|name| name.reversed()), Ok("localhost".into()));
         assert_eq!(DnsName::parse("a.b.c").map(|name| name.reversed()), Ok("c.b.a".into()));
     }

@@ -1,0 +1,15 @@
+//! Certificates, requests and CRLs as others see them: OpenSSL, webpki, x509-parser, and text dumps to review.
+
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod authority;
+mod crls;
+mod golden;
+mod hierarchy;
+mod hostile;
+mod issuing;
+mod keys;
+mod openssl;
+mod requests;
+mod vectors;
+mod verified;
