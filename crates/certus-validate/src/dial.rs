@@ -119,9 +119,7 @@ async fn connect(
         Ok(Err(error)) => {
             Err(failed(ProblemKind::Connection, format!("{target} could not be connected to: {}", said(&error))))
         }
-        Err(_elapsed) => {
-            Err(failed(ProblemKind::Connection, format!("time ran out while connecting to {target}")))
-        }
+        Err(_elapsed) => Err(failed(ProblemKind::Connection, format!("time ran out while connecting to {target}"))),
     }
 }
 

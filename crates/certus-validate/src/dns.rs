@@ -23,9 +23,9 @@ use crate::failure::{failed, ours};
 
 /// How often a question is put anew that was not answered, or answered by SERVFAIL.
 const RETRIES: usize = 1;
-/// The share of a validation's time that one question may take: with [`RETRIES`] half of it, which leaves time to
-/// find out whether the resolver lives.
-const QUESTION_SHARE: u32 = 4;
+/// The share of a validation's time that one question may take: with [`RETRIES`] two fifths of it, which leaves time
+/// to find out whether the resolver lives.
+const QUESTION_SHARE: u32 = 5;
 /// The aliases that are followed within one answer. Resolvers give up earlier.
 const MAX_ALIASES: usize = 16;
 
@@ -76,9 +76,8 @@ impl Dns {
                 resolver.lookup(question.clone(), RecordType::A)
             )
         };
-        let (aaaa, a) = match tokio::time::timeout_at(deadline, both).await {
-            Ok(answers) => answers,
-            Err(_elapsed) => (Err(NetError::Timeout), Err(NetError::Timeout)),
+        let Ok((aaaa, a)) = tokio::time::timeout_at(deadline, both).await else {
+            return Err(out_of_time(name));
         };
         let mut addresses = Vec::new();
         let mut failures = Vec::new();
@@ -94,17 +93,27 @@ impl Dns {
         Err(self.explain(name, failures, deadline).await)
     }
 
-    /// Asks the resolvers for the root's name servers, which every resolver knows, to see whether one answers at all.
+    /// Whether a resolver answers at all.
     pub(crate) async fn probe(&self, deadline: Instant) -> Result<(), ValidationError> {
-        let resolver = self.resolver()?;
-        match tokio::time::timeout_at(deadline, resolver.lookup(Name::root(), RecordType::NS)).await {
-            Ok(Ok(_)) => Ok(()),
+        match self.liveness(deadline).await? {
+            Liveness::Answers => Ok(()),
+            Liveness::Unknown => Err(self.silent()),
+        }
+    }
+
+    /// Asks for the root's name servers, which every resolver knows; any answer will do.
+    async fn liveness(&self, deadline: Instant) -> Result<Liveness, ValidationError> {
+        let question = self.resolver()?.lookup(Name::root(), RecordType::NS);
+        match tokio::time::timeout_at(deadline, question).await {
+            Ok(Ok(_)) => Ok(Liveness::Answers),
             Ok(Err(error)) => match Failure::of(&error) {
-                Failure::NoSuchName | Failure::NoData | Failure::Answered(_) | Failure::Unusable(_) => Ok(()),
+                Failure::NoSuchName | Failure::NoData | Failure::Answered(_) | Failure::Unusable(_) => {
+                    Ok(Liveness::Answers)
+                }
                 Failure::TimedOut => Err(self.silent()),
                 Failure::Unreachable(error) => Err(self.unreachable(&error)),
             },
-            Err(_elapsed) => Err(self.silent()),
+            Err(_elapsed) => Ok(Liveness::Unknown),
         }
     }
 
@@ -139,7 +148,7 @@ impl Dns {
             }
         }
         if failures.iter().any(|(_, failure)| matches!(failure, Failure::TimedOut))
-            && let Err(error) = self.probe(deadline).await
+            && let Err(error) = self.liveness(deadline).await
         {
             return error;
         }
@@ -159,6 +168,17 @@ impl Dns {
     fn unreachable(&self, error: &str) -> ValidationError {
         ours(format!("no resolver could be reached (tried {}): {error}", self.asked))
     }
+}
+
+/// Whether the resolvers are there. That none is, is an error of ours.
+enum Liveness {
+    Answers,
+    /// The time of the validation ended first, which a stranger's slow servers can bring about.
+    Unknown,
+}
+
+fn out_of_time(name: &DnsName) -> ValidationError {
+    failed(ProblemKind::Dns, format!("time ran out while looking up {name}"))
 }
 
 fn build(resolvers: &[SocketAddr], timeout: Duration) -> Result<TokioResolver, ConfigError> {
@@ -192,9 +212,13 @@ fn is_local(name: &DnsName) -> bool {
 fn final_addresses(question: &Name, answers: &[Record]) -> Vec<IpAddr> {
     let mut owner = question;
     for _ in 0..MAX_ALIASES {
-        let alias = answers.iter().find_map(|record| match &record.data {
-            RData::CNAME(target) if record.name == *owner => Some(&target.0),
-            _ => None,
+        let alias = answers.iter().find_map(|record| {
+            if let RData::CNAME(target) = &record.data
+                && record.name == *owner
+            {
+                return Some(&target.0);
+            }
+            None
         });
         let Some(target) = alias else { break };
         owner = target;
@@ -234,7 +258,13 @@ impl Failure {
             | NetError::QueryCaseMismatch
             | NetError::ForeignClassRecord { .. } => Self::Unusable(error.to_string()),
             // Sockets, and whatever else a later version of the library may report of its own doings.
-            _ => Self::Unreachable(error.to_string()),
+            NetError::Busy
+            | NetError::Io(_)
+            | NetError::Message(_)
+            | NetError::Msg(_)
+            | NetError::NoConnections
+            | NetError::ParseInt(_)
+            | _ => Self::Unreachable(error.to_string()),
         }
     }
 

@@ -26,8 +26,6 @@ pub(crate) async fn within<T>(
 ) -> Result<T, ValidationError> {
     match tokio::time::timeout_at(deadline, work).await {
         Ok(result) => result,
-        Err(_elapsed) => {
-            Err(failed(ProblemKind::Connection, format!("time ran out while {}", waited_for())))
-        }
+        Err(_elapsed) => Err(failed(ProblemKind::Connection, format!("time ran out while {}", waited_for()))),
     }
 }

@@ -16,11 +16,14 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::bounded::{Bounded, is_too_much};
 use crate::failure::failed;
 use crate::location::{Location, RedirectRefused};
 
 /// The longest head of an answer: status line and fields. 16 KiB is above what servers accept of clients.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
+/// All that is read from one connection, interim answers and chunk framing included. 64 KiB is four heads.
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 /// What an answer comes to.
 #[derive(Debug)]
@@ -41,13 +44,12 @@ pub(crate) async fn get(
     max_body_bytes: usize,
     from: &str,
 ) -> Result<Answer, ValidationError> {
-    let request = request(location, user_agent).map_err(|_error| {
-        failed(ProblemKind::Connection, format!("{location} cannot be put in an HTTP request"))
-    })?;
+    let request = request(location, user_agent)
+        .map_err(|_error| failed(ProblemKind::Connection, format!("{location} cannot be put in an HTTP request")))?;
     let broken = |error: hyper::Error| failed(kind_of(&error), format!("{from} {}", what_happened(&error)));
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(MAX_HEAD_BYTES)
-        .handshake::<_, Empty<Bytes>>(TokioIo::new(stream))
+        .handshake::<_, Empty<Bytes>>(TokioIo::new(Bounded::new(stream, MAX_ANSWER_BYTES)))
         .await
         .map_err(broken)?;
     let exchange = async {
@@ -141,13 +143,15 @@ async fn read_body(
 }
 
 fn kind_of(error: &hyper::Error) -> ProblemKind {
-    if error.is_parse() { ProblemKind::IncorrectResponse } else { ProblemKind::Connection }
+    if error.is_parse() || is_too_much(error) { ProblemKind::IncorrectResponse } else { ProblemKind::Connection }
 }
 
 /// In our words: the library's may change, and its causes may quote the peer.
 fn what_happened(error: &hyper::Error) -> &'static str {
     if error.is_parse_too_large() {
         "answered with too many or too long header fields"
+    } else if is_too_much(error) {
+        "answered with far more than a key authorization"
     } else if error.is_parse() {
         "did not answer in HTTP/1.1"
     } else {

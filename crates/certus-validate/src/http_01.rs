@@ -42,11 +42,7 @@ pub(crate) struct Http01 {
 
 impl Http01 {
     /// Looks for the key authorization where the challenge says. What it returns is the evidence that it is there.
-    pub(crate) async fn observe(
-        &self,
-        dns: &Dns,
-        request: &ValidationRequest,
-    ) -> Result<Evidence, ValidationError> {
+    pub(crate) async fn observe(&self, dns: &Dns, request: &ValidationRequest) -> Result<Evidence, ValidationError> {
         let deadline = Instant::now() + self.timeout;
         let Identifier::Dns(domain) = &request.identifier;
         let mut location = Location::of_challenge(domain, &request.token, self.ports).map_err(|refused| {
@@ -87,7 +83,10 @@ impl Http01 {
                 }
             }
         }
-        Err(failed(ProblemKind::Connection, format!("more than {} redirects, the last to {location}", self.max_redirects)))
+        Err(failed(
+            ProblemKind::Connection,
+            format!("more than {} redirects, the last to {location}", self.max_redirects),
+        ))
     }
 
     async fn ask(

@@ -6,6 +6,7 @@
 //! store, trying again, and the decision what a failure means for an order.
 
 mod any_certificate;
+mod bounded;
 mod config;
 mod dial;
 mod dns;
@@ -52,8 +53,7 @@ impl Validators {
         }
         let user_agent = HeaderValue::from_str(&config.user_agent)
             .map_err(|_error| ConfigError::UserAgent(config.user_agent.clone()))?;
-        let resolvers =
-            if config.resolvers.is_empty() { name_servers::of_this_machine() } else { config.resolvers };
+        let resolvers = if config.resolvers.is_empty() { name_servers::of_this_machine() } else { config.resolvers };
         Ok(Self {
             dns: Dns::new(&resolvers, config.local_names, config.timeout)?,
             http_01: Http01 {

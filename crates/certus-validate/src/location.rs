@@ -219,8 +219,16 @@ mod tests {
         check("http://user:secret@b.example/", RedirectRefused::UserInfo);
         check("http://:secret@b.example/", RedirectRefused::UserInfo);
         for address in [
-            "192.0.2.1", "10.0.0.1", "169.254.169.254", "[::1]", "[::ffff:10.0.0.1]", "127.1", "2130706433",
-            "0x7f.0.0.1", "0177.0.0.1", "1%32%37.0.0.1",
+            "192.0.2.1",
+            "10.0.0.1",
+            "169.254.169.254",
+            "[::1]",
+            "[::ffff:10.0.0.1]",
+            "127.1",
+            "2130706433",
+            "0x7f.0.0.1",
+            "0177.0.0.1",
+            "1%32%37.0.0.1",
         ] {
             check(&format!("http://{address}/"), RedirectRefused::Address);
         }

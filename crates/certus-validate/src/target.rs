@@ -68,9 +68,7 @@ impl Policy {
         match range.rule {
             Rule::Global => true,
             Rule::Permitted => self.permit.iter().any(|network| network.contains(&ip)),
-            Rule::Named => {
-                self.permit.iter().any(|network| network.contains(&ip) && range.network.contains(network))
-            }
+            Rule::Named => self.permit.iter().any(|network| network.contains(&ip) && range.network.contains(network)),
             Rule::Never => false,
         }
     }
@@ -165,7 +163,7 @@ mod tests {
         assert!(check(&["[::]:80"], "127.0.0.2:80"));
         assert!(check(&["[::]:80"], "[::1]:80"));
         assert!(check(&["[::ffff:127.0.0.1]:80"], "127.0.0.1:80"));
-        // TEST-NET-1 is no address of any machine; the routing table is asked, nothing is sent.
-        assert!(!check(&["0.0.0.0:80"], "192.0.2.1:80"));
+        // TEST-NET-2 is no address of any machine; the routing table is asked, nothing is sent.
+        assert!(!check(&["0.0.0.0:80"], "198.51.100.1:80"));
     }
 }
