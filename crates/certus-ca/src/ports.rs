@@ -221,6 +221,12 @@ pub trait Store: Debug + Send + Sync {
         audit: AuditEvent,
     ) -> Result<(), StoreError>;
 
+    /// Spends a serial for the authority's own TLS certificate, which no order and no job stands behind.
+    async fn record_own_intent(&self, intent: &Intent, audit: AuditEvent) -> Result<(), StoreError>;
+
+    /// Keeps the authority's own TLS certificate and the outcome of its intent.
+    async fn complete_own(&self, certificate: &IssuedCertificate, audit: AuditEvent) -> Result<(), StoreError>;
+
     /// What has become of a serial that was spent.
     async fn intent_outcome(&self, issuer: &str, serial: &SerialNumber) -> Result<Option<IntentOutcome>, StoreError>;
 

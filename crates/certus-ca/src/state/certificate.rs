@@ -9,8 +9,8 @@ use crate::id::{AccountId, CertificateId, OrderId};
 /// What is about to be signed. Once recorded, its serial is spent, whatever happens next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Intent {
-    /// The order it is for.
-    pub order: OrderId,
+    /// The order it is for; `None` for the authority's own TLS certificate.
+    pub order: Option<OrderId>,
     /// The issuer's id.
     pub issuer: String,
     /// The serial number.
@@ -30,8 +30,8 @@ pub struct Intent {
 pub struct IssuedCertificate {
     /// Its id, the last part of its URL.
     pub id: CertificateId,
-    /// The account it was issued to.
-    pub account: AccountId,
+    /// The account it was issued to; `None` for the authority's own TLS certificate and for loaded ones.
+    pub account: Option<AccountId>,
     /// The issuer's id.
     pub issuer: String,
     /// Its serial number; unique with the issuer.
