@@ -4,7 +4,20 @@
 //! world must do is in [`ports`], and time, randomness and settings are handed in. Start at [`Ca`].
 
 pub mod audit;
+pub mod ca;
+mod clock_guard;
+pub mod error;
 pub mod id;
+mod issuance;
+pub mod issuers;
 pub mod job;
+pub mod keep;
+pub mod limits;
+pub mod nonce;
+mod policy;
 pub mod ports;
 pub mod state;
+mod work;
+
+pub use ca::{Ca, Parts};
+pub use error::CaError;

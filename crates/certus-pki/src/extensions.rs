@@ -1,9 +1,9 @@
 //! The extensions Certus writes, each as the DER of its `Extension`.
 
 use const_oid::ObjectIdentifier;
-use der::asn1::{Ia5String, OctetString};
+use der::Error;
+use der::asn1::OctetString;
 use der::flagset::FlagSet;
-use der::{Encode, Error};
 use x509_cert::ext::pkix::crl::dp::DistributionPoint;
 use x509_cert::ext::pkix::name::DistributionPointName;
 use x509_cert::ext::pkix::{
@@ -88,7 +88,5 @@ fn full_name(at: &str) -> Result<DistributionPointName, Error> {
 /// Whether a URL can stand in a certificate: plain HTTP (BR 7.1.2.11.2), with a host, in characters of a URL.
 pub(crate) fn is_publication_url(at: &str) -> bool {
     let host_follows = at.strip_prefix("http://").is_some_and(|rest| rest.starts_with(|first: char| first != '/'));
-    host_follows
-        && at.bytes().all(|byte| byte.is_ascii_graphic())
-        && Ia5String::new(at).is_ok_and(|url| url.encoded_len().is_ok())
+    host_follows && at.bytes().all(|byte| byte.is_ascii_graphic())
 }

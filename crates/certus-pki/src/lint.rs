@@ -1,13 +1,15 @@
 //! The linter: rules that what is to be signed must keep, asked of its DER just before it is signed (BR 4.3.1.2).
 //!
 //! It shares nothing with the code that builds certificates but the types for reading DER: the bytes are parsed anew and
-//! judged by what RFC 5280 ([`rfc5280`]), the Baseline Requirements ([`baseline`]) and our own profile ([`profile`])
+//! judged by what RFC 5280 (`rfc5280.rs`), the Baseline Requirements (`baseline.rs`) and our own profile (`profile.rs`)
 //! say, each rule one function with its citation. A rule that public authorities alone must keep (validity limits)
 //! applies to certificates that assert a reserved policy of the CA/Browser Forum.
 
 mod baseline;
 mod profile;
 mod rfc5280;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -135,6 +135,7 @@ fn invalid() -> Error {
 mod tests {
     use super::*;
     use der::Encode;
+    use std::slice::from_ref;
 
     fn name(text: &str) -> SubjectName {
         text.parse().map_or_else(|_| SubjectName::Dns(DnsName::parse(text).unwrap()), SubjectName::Ip)
@@ -173,11 +174,11 @@ mod tests {
             (&[], &[dns("")], "example.com", false),
             (&[], &[dns("example.com")], "192.0.2.1", true),
             (&[dns("example.com")], &[], "192.0.2.1", true),
-            (&[net_10.clone()], &[], "10.1.2.3", true),
-            (&[net_10.clone()], &[], "11.1.2.3", false),
-            (&[net_10], &[], "2001:db8::1", false),
-            (&[], &[all_v4.clone()], "192.0.2.1", false),
-            (&[], &[all_v4], "2001:db8::1", true),
+            (from_ref(&net_10), &[], "10.1.2.3", true),
+            (from_ref(&net_10), &[], "11.1.2.3", false),
+            (from_ref(&net_10), &[], "2001:db8::1", false),
+            (&[], from_ref(&all_v4), "192.0.2.1", false),
+            (&[], from_ref(&all_v4), "2001:db8::1", true),
         ];
         for (permitted, excluded, subject, allowed) in table {
             let constraints = constraints(permitted, excluded);

@@ -37,24 +37,15 @@ async fn an_empty_crl_has_the_fields_of_rfc_5280_and_no_entries() {
         let ids: Vec<_> = parsed.extensions().iter().map(|one| (one.oid.to_id_string(), one.critical)).collect();
         let expected = [("2.5.29.35", false), ("2.5.29.20", false), ("2.5.29.28", true)];
         assert_eq!(ids, expected.map(|(id, critical)| (id.to_owned(), critical)));
-        for extension in parsed.extensions() {
-            match extension.parsed_extension() {
-                ParsedExtension::AuthorityKeyIdentifier(identifier) => {
-                    let identifier = identifier.key_identifier.as_ref().unwrap().0;
-                    assert_eq!(Some(identifier), authority.intermediate.subject_key_identifier());
-                }
-                ParsedExtension::CRLNumber(number) => assert_eq!(number.to_string(), "7"),
-                ParsedExtension::IssuingDistributionPoint(point) => {
-                    assert!(point.only_contains_user_certs && !point.only_contains_ca_certs);
-                    assert!(
-                        !point.indirect_crl
-                            && !point.only_contains_attribute_certs
-                            && point.only_some_reasons.is_none()
-                    );
-                }
-                other => panic!("{other:?}"),
-            }
-        }
+        let mut extensions = parsed.extensions().iter().map(|extension| extension.parsed_extension());
+        let Some(ParsedExtension::AuthorityKeyIdentifier(identifier)) = extensions.next() else { panic!() };
+        let identifier = identifier.key_identifier.as_ref().unwrap().0;
+        assert_eq!(Some(identifier), authority.intermediate.subject_key_identifier());
+        let Some(ParsedExtension::CRLNumber(number)) = extensions.next() else { panic!() };
+        assert_eq!(number.to_string(), "7");
+        let Some(ParsedExtension::IssuingDistributionPoint(point)) = extensions.next() else { panic!() };
+        assert!(point.only_contains_user_certs && !point.only_contains_ca_certs);
+        assert!(!point.indirect_crl && !point.only_contains_attribute_certs && point.only_some_reasons.is_none());
         assert_eq!(crl.distribution_point_url(), Some(url.as_str()));
         assert_eq!((crl.number(), crl.this_update(), crl.next_update()), (7, noon(), noon() + DAY * 7));
         assert!(crl.revoked().is_empty());

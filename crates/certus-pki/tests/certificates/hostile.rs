@@ -53,10 +53,12 @@ fn read_as_everything(bytes: &[u8]) {
     if let Ok(key) = PublicKey::from_spki_der(bytes) {
         assert_eq!(key.spki_der(), bytes);
     }
-    let request = CertificationRequest::parse(bytes);
-    let _: Result<_, _> = request.map(|request| assert!(!request.names().is_empty()));
-    let key = KeyPair::from_pkcs8(bytes);
-    let _: Result<_, _> = key.map(|key| assert_eq!(format!("{key:?}").matches("secret").count(), 1));
+    if let Ok(request) = CertificationRequest::parse(bytes) {
+        assert!(!request.names().is_empty());
+    }
+    if let Ok(key) = KeyPair::from_pkcs8(bytes) {
+        assert!(format!("{key:?}").contains("<secret>"));
+    }
 }
 
 #[derive(Debug, Clone)]

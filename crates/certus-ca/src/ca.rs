@@ -1,0 +1,173 @@
+//! The authority: one short method for each thing a client or an operator may ask of it.
+//!
+//! Split by resource: `ca/account.rs`, `ca/order.rs`, `ca/authorization.rs`, `ca/finalize.rs`, `ca/certificate.rs`.
+
+mod account;
+mod authorization;
+mod certificate;
+mod finalize;
+mod order;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use certus_pki::{Clock, Timestamp};
+use tokio_util::sync::CancellationToken;
+
+use crate::audit::{Action, Actor, AuditEvent};
+use crate::clock_guard::ClockGuard;
+use crate::error::CaError;
+use crate::id::{ProcessId, RequestId};
+use crate::issuers::{Issuers, ProfileRule};
+use crate::keep;
+use crate::limits;
+use crate::nonce::{NonceBook, Nonces};
+use crate::ports::{Process, Store, StoreError, Validator};
+use crate::work::Work;
+
+pub use account::Opened;
+
+/// What an authority is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// Where it remembers.
+    pub store: Arc<dyn Store>,
+    /// How it sees control of a name.
+    pub validator: Arc<dyn Validator>,
+    /// Who signs, and by which profiles.
+    pub issuers: Issuers,
+    /// The present.
+    pub clock: Arc<dyn Clock>,
+    /// This run of this process.
+    pub process: Process,
+}
+
+/// An authority. Cheap to clone; clones are the same authority.
+#[derive(Debug, Clone)]
+pub struct Ca(Arc<Inner>);
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) validator: Arc<dyn Validator>,
+    pub(crate) issuers: Issuers,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) clock_guard: ClockGuard,
+    pub(crate) process: ProcessId,
+    pub(crate) nonces: NonceBook,
+    pub(crate) work: Work,
+}
+
+impl Ca {
+    /// Takes up work: makes this process and its issuers known to the store.
+    ///
+    /// # Errors
+    ///
+    /// What the store says.
+    pub async fn open(parts: Parts) -> Result<Self, StoreError> {
+        let Parts { store, validator, issuers, clock, process } = parts;
+        let clock_guard = ClockGuard::new(store.newest_time().await?);
+        store.register_process(&process).await?;
+        for (id, issuer) in issuers.all() {
+            let audit = own_event(clock.now(), Action::IssuerRegistered, id.clone());
+            store.register_issuer(&id, &issuer.chain().to_pem(), audit).await?;
+        }
+        let inner = Inner {
+            store,
+            validator,
+            issuers,
+            clock,
+            clock_guard,
+            process: process.id,
+            nonces: NonceBook::new(),
+            work: Work::new(),
+        };
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// Does what is due in the background until `soft` is cancelled, then waits for running jobs until `hard` is.
+    pub async fn run(&self, soft: CancellationToken, hard: CancellationToken) {
+        keep::run(self, soft).await;
+        self.0.work.close();
+        tokio::select! {
+            () = self.0.work.wait() => {}
+            () = hard.cancelled() => {}
+        }
+        if let Err(error) = self.0.store.retire_process(self.0.process).await {
+            tracing::warn!(%error, "the store was not told that this process ends");
+        }
+    }
+
+    /// The nonces of this process.
+    #[must_use]
+    pub fn nonces(&self) -> &dyn Nonces {
+        &self.0.nonces
+    }
+
+    /// The present, by the authority's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// Where it remembers.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.0.store
+    }
+
+    /// Who signs, and by which profiles.
+    #[must_use]
+    pub fn issuers(&self) -> &Issuers {
+        &self.0.issuers
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
+    }
+
+    pub(crate) fn profile(&self, name: &str) -> Result<&ProfileRule, CaError> {
+        let unknown = || CaError::Internal(format!("the profile {name:?} is no longer configured"));
+        self.0.issuers.profiles.get(name).ok_or_else(unknown)
+    }
+
+    /// When to come again while something is under way.
+    #[must_use]
+    pub fn poll_after(&self) -> Duration {
+        limits::POLL_AFTER
+    }
+}
+
+/// An entry for what the authority does of itself.
+pub(crate) fn own_event(at: Timestamp, action: Action, object: impl Into<String>) -> AuditEvent {
+    AuditEvent { at, actor: Actor::Authority, action, object: object.into(), request: None }
+}
+
+/// An entry for what an account does.
+pub(crate) fn account_event(
+    at: Timestamp,
+    account: crate::id::AccountId,
+    action: Action,
+    object: impl ToString,
+    request: RequestId,
+) -> AuditEvent {
+    AuditEvent { at, actor: Actor::Account(account), action, object: object.to_string(), request: Some(request) }
+}
+
+/// Tries a write anew for as long as others write first, [`limits::MAX_CONFLICTS`] times at most.
+macro_rules! retry_conflicts {
+    ($attempt:expr) => {{
+        let mut outcome = Err(crate::error::CaError::Contended);
+        for _ in 0..crate::limits::MAX_CONFLICTS {
+            match $attempt {
+                Err(crate::error::CaError::Store(crate::ports::StoreError::Conflict)) => {}
+                other => {
+                    outcome = other;
+                    break;
+                }
+            }
+        }
+        outcome
+    }};
+}
+pub(crate) use retry_conflicts;

@@ -1,0 +1,118 @@
+//! Accounts (RFC 8555 section 7.3).
+
+use certus_acme::account::{AccountUpdate, NewAccount};
+use certus_acme::{AccountStatus, Jwk, ProblemKind};
+
+use super::{Ca, account_event, retry_conflicts};
+use crate::audit::Action;
+use crate::error::CaError;
+use crate::id::{AccountId, RequestId};
+use crate::policy;
+use crate::ports::Stored;
+use crate::state::Account;
+
+/// What came of a newAccount request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opened {
+    /// The account was made: 201.
+    Created(Account),
+    /// The key had an account: 200 (RFC 8555 section 7.3.1).
+    Existing(Account),
+}
+
+impl Ca {
+    /// The account of that id, whatever its status. Read from the store each time: another node may have changed it.
+    ///
+    /// # Errors
+    ///
+    /// What the store says.
+    pub async fn account(&self, id: AccountId) -> Result<Option<Stored<Account>>, CaError> {
+        Ok(self.inner().store.account(id).await?)
+    }
+
+    /// Finds or makes the account of a key.
+    ///
+    /// # Errors
+    ///
+    /// `accountDoesNotExist` when only an existing one is wanted; `invalidContact` and `unsupportedContact`;
+    /// `unauthorized` when the key's account was deactivated.
+    pub async fn new_account(&self, request: RequestId, key: &Jwk, wish: &NewAccount) -> Result<Opened, CaError> {
+        retry_conflicts!(self.try_new_account(request, key, wish).await)
+    }
+
+    async fn try_new_account(&self, request: RequestId, key: &Jwk, wish: &NewAccount) -> Result<Opened, CaError> {
+        let store = &self.inner().store;
+        if let Some(found) = store.account_by_key(&key.thumbprint()).await? {
+            return match found.value.status() {
+                AccountStatus::Valid => Ok(Opened::Existing(found.value)),
+                AccountStatus::Deactivated | AccountStatus::Revoked => Err(deactivated()),
+            };
+        }
+        if wish.only_return_existing == Some(true) {
+            let detail = "no account has this key; leave out onlyReturnExisting to make one";
+            return Err(CaError::refused(ProblemKind::AccountDoesNotExist, detail));
+        }
+        let contact = wish.contact.clone().unwrap_or_default();
+        policy::contacts::check(&contact)?;
+        let now = self.now();
+        let account = Account::open(key.clone(), contact, now);
+        let audit = account_event(now, account.id, Action::AccountCreated, account.id, request);
+        store.create_account(&account, audit).await?;
+        Ok(Opened::Created(account))
+    }
+
+    /// Changes an account's contacts or deactivates it (RFC 8555 sections 7.3.2 and 7.3.6). Other members are ignored.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new_account`]; `malformed` for any other status.
+    pub async fn update_account(
+        &self,
+        request: RequestId,
+        account: &Account,
+        update: &AccountUpdate,
+    ) -> Result<Account, CaError> {
+        match update.status.as_deref() {
+            None | Some("valid") => {}
+            Some("deactivated") => return self.deactivate_account(request, account.id).await,
+            Some(_) => return Err(CaError::malformed("an account's status can only be set to \"deactivated\"")),
+        }
+        let Some(contact) = &update.contact else { return Ok(account.clone()) };
+        policy::contacts::check(contact)?;
+        let change = |account: Account| Account { contact: contact.clone(), ..account };
+        retry_conflicts!(self.change_account(request, account.id, Action::AccountUpdated, &change).await)
+    }
+
+    async fn deactivate_account(&self, request: RequestId, id: AccountId) -> Result<Account, CaError> {
+        let now = self.now();
+        let change = |account: Account| account.deactivate(now);
+        retry_conflicts!(self.change_account(request, id, Action::AccountDeactivated, &change).await)
+    }
+
+    async fn change_account(
+        &self,
+        request: RequestId,
+        id: AccountId,
+        action: Action,
+        change: &(dyn Fn(Account) -> Account + Send + Sync),
+    ) -> Result<Account, CaError> {
+        let store = &self.inner().store;
+        let Some(Stored { value, version }) = store.account(id).await? else { return Err(CaError::NotFound("account")) };
+        if value.status() != AccountStatus::Valid {
+            return Err(deactivated());
+        }
+        let changed = change(value);
+        let audit = account_event(self.now(), id, action, id, request);
+        store.update_account(version, &changed, audit).await?;
+        Ok(changed)
+    }
+}
+
+/// RFC 8555 section 7.3.6: 401.
+pub(crate) fn deactivated() -> CaError {
+    let problem = certus_acme::Problem::new(
+        ProblemKind::Unauthorized,
+        "the account of this key was deactivated; make a new account with another key",
+    );
+    CaError::Refused(problem.with_status(401))
+}

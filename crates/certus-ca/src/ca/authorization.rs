@@ -1,0 +1,134 @@
+//! Authorizations and challenges (RFC 8555 section 7.5).
+
+use certus_acme::authorization::AuthorizationUpdate;
+use certus_acme::{AuthorizationStatus, Identifier};
+
+use super::{Ca, account_event, retry_conflicts};
+use crate::audit::Action;
+use crate::error::CaError;
+use crate::id::{AuthorizationId, ChallengeId, JobId, RequestId};
+use crate::job::{Job, LeasedJob, Task};
+use crate::ports::Stored;
+use crate::state::authorization::Begun;
+use crate::state::{Account, Authorization};
+use crate::work;
+
+impl Ca {
+    /// The account's authorization of that id.
+    ///
+    /// # Errors
+    ///
+    /// [`CaError::NotFound`], [`CaError::NotYours`].
+    pub async fn authorization(&self, account: &Account, id: AuthorizationId) -> Result<Authorization, CaError> {
+        let found = self.inner().store.authorization(id).await?;
+        Ok(owned(account, found, "authorization")?.value)
+    }
+
+    /// Deactivates an authorization (RFC 8555 section 7.5.2).
+    ///
+    /// # Errors
+    ///
+    /// `malformed` for any other change, and when the authorization is over already.
+    pub async fn update_authorization(
+        &self,
+        request: RequestId,
+        account: &Account,
+        id: AuthorizationId,
+        update: &AuthorizationUpdate,
+    ) -> Result<Authorization, CaError> {
+        match update.status.as_deref() {
+            Some("deactivated") => {
+                retry_conflicts!(self.try_deactivate_authorization(request, account, id).await)
+            }
+            Some(_) => Err(CaError::malformed("an authorization's status can only be set to \"deactivated\"")),
+            None => self.authorization(account, id).await,
+        }
+    }
+
+    async fn try_deactivate_authorization(
+        &self,
+        request: RequestId,
+        account: &Account,
+        id: AuthorizationId,
+    ) -> Result<Authorization, CaError> {
+        let store = &self.inner().store;
+        let Stored { value, version } = owned(account, store.authorization(id).await?, "authorization")?;
+        let now = self.now();
+        match value.status(now) {
+            AuthorizationStatus::Pending | AuthorizationStatus::Valid => {}
+            AuthorizationStatus::Deactivated => return Ok(value),
+            over @ (AuthorizationStatus::Invalid | AuthorizationStatus::Expired | AuthorizationStatus::Revoked) => {
+                return Err(CaError::malformed(format!("the authorization is {over} and cannot be deactivated")));
+            }
+        }
+        let deactivated = value.deactivate(now);
+        let audit = account_event(now, account.id, Action::AuthorizationDeactivated, id, request);
+        store.deactivate_authorization(version, &deactivated, audit).await?;
+        Ok(deactivated)
+    }
+
+    /// The account's authorization that has that challenge.
+    ///
+    /// # Errors
+    ///
+    /// [`CaError::NotFound`], [`CaError::NotYours`].
+    pub async fn challenge(&self, account: &Account, id: ChallengeId) -> Result<Authorization, CaError> {
+        let found = self.inner().store.authorization_of(id).await?;
+        Ok(owned(account, found, "challenge")?.value)
+    }
+
+    /// The client is ready for a challenge (RFC 8555 section 7.5.1): validation begins, and the answer waits a little
+    /// for its outcome. In any later state of a challenge this changes nothing and shows what is.
+    ///
+    /// # Errors
+    ///
+    /// [`CaError::Busy`] when too many validations wait, in all or for this name.
+    pub async fn respond(
+        &self,
+        request: RequestId,
+        account: &Account,
+        id: ChallengeId,
+    ) -> Result<Authorization, CaError> {
+        retry_conflicts!(self.try_respond(request, account, id).await)
+    }
+
+    async fn try_respond(
+        &self,
+        request: RequestId,
+        account: &Account,
+        id: ChallengeId,
+    ) -> Result<Authorization, CaError> {
+        let inner = self.inner();
+        let Stored { value, version } = owned(account, inner.store.authorization_of(id).await?, "challenge")?;
+        let now = self.now();
+        let begun = match value.clone().begin(id, now) {
+            Begun::Started(begun) => begun,
+            Begun::Running | Begun::Closed => return Ok(value),
+        };
+        let Identifier::Dns(target) = &begun.identifier;
+        let slot = inner.work.admit(target)?;
+        let task = Task::Validate { authorization: begun.id, challenge: id };
+        let job = Job { id: JobId::random(), task, request };
+        let audit = account_event(now, account.id, Action::ValidationBegun, begun.id, request);
+        let lease = inner.store.begin_validation(version, &begun, &job, inner.process, audit).await?;
+
+        let authorization = begun.id;
+        let done = work::validation::start(self, LeasedJob { job, lease }, slot);
+        if inner.work.hold(done).await {
+            return self.authorization(account, authorization).await;
+        }
+        Ok(begun)
+    }
+}
+
+fn owned(
+    account: &Account,
+    found: Option<Stored<Authorization>>,
+    what: &'static str,
+) -> Result<Stored<Authorization>, CaError> {
+    let found = found.ok_or(CaError::NotFound(what))?;
+    if found.value.account != account.id {
+        return Err(CaError::NotYours(what));
+    }
+    Ok(found)
+}

@@ -1,0 +1,126 @@
+//! Certificates, and the authority's own (RFC 8555 section 7.4.2).
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use certus_pki::{
+    Certificate, CertificateChain, IssueError, KeyPair, OwnNames, PrepareError, Profile, SerialNumber, SubjectName,
+    TbsCertificate, TbsError,
+};
+
+use super::{Ca, own_event};
+use crate::audit::Action;
+use crate::error::CaError;
+use crate::id::CertificateId;
+use crate::issuance;
+use crate::ports::StoreError;
+use crate::state::Account;
+
+/// How long the authority's own TLS certificate is valid: replaced every other day without anyone's help, and short so
+/// that a stolen key is soon worth nothing.
+pub const OWN_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
+/// The name under which own certificates are kept.
+pub const OWN_PROFILE: &str = "authority-tls";
+
+impl Ca {
+    /// The chain of the account's certificate as `application/pem-certificate-chain` (RFC 8555 section 9.1).
+    ///
+    /// # Errors
+    ///
+    /// [`CaError::NotFound`], [`CaError::NotYours`].
+    pub async fn certificate_chain(&self, account: &Account, id: CertificateId) -> Result<String, CaError> {
+        let found = self.inner().store.certificate(id).await?.ok_or(CaError::NotFound("certificate"))?;
+        if found.account != Some(account.id) {
+            return Err(CaError::NotYours("certificate"));
+        }
+        let mut pem = certus_pki::pem::encode("CERTIFICATE", &found.der);
+        pem.push_str(&self.issuer_chain(&found.issuer).await?);
+        Ok(pem)
+    }
+
+    /// The chain above a leaf as PEM, without a self-signed root at its end (RFC 8446 section 4.4.2 lets it be left out).
+    async fn issuer_chain(&self, id: &str) -> Result<String, CaError> {
+        let configured = self.issuers().profiles.values().flat_map(|rule| [&rule.ecdsa, &rule.rsa]);
+        if let Some(issuer) = configured.into_iter().find(|issuer| issuer.id() == id) {
+            return Ok(without_root(issuer.chain()));
+        }
+        // Issued by an issuer that is no longer configured.
+        let known = self.inner().store.issuers().await?;
+        let unknown = || CaError::Internal(format!("the issuer {id} is not in the store"));
+        let (_, pem) = known.into_iter().find(|(known, _)| known == id).ok_or_else(unknown)?;
+        let chain = CertificateChain::from_pem(&pem).map_err(|error| CaError::Internal(error.to_string()))?;
+        Ok(without_root(&chain))
+    }
+
+    /// A new TLS certificate for the authority itself: the external URL's host, and what a laboratory adds.
+    ///
+    /// It goes the same way as any other from `prepare` on: linted, intent recorded, signed once, kept. Returns the
+    /// chain, leaf first.
+    ///
+    /// # Errors
+    ///
+    /// [`OwnCertificateError`].
+    pub async fn issue_own(
+        &self,
+        names: BTreeSet<SubjectName>,
+        key: &KeyPair,
+    ) -> Result<CertificateChain, OwnCertificateError> {
+        let inner = self.inner();
+        let now = self.now();
+        inner.clock_guard.check(now).map_err(|newest| OwnCertificateError::Clock { now, newest })?;
+        // The one place that asserts whose names these are: the caller's, out of the configuration.
+        let names = OwnNames::assertion(names).ok_or(OwnCertificateError::NoNames)?;
+        let rule = self.profile(&self.issuers().default_profile).map_err(|_| OwnCertificateError::NoNames)?;
+        let issuer = rule.issuer_for(key.public_key());
+        let profile = Profile { name: OWN_PROFILE.to_owned(), lifetime: OWN_LIFETIME, ..rule.profile.clone() };
+        let serial = SerialNumber::random();
+        let shard = issuance::shard_of(&serial, self.issuers().shards);
+        let publications = self.issuers().publications(issuer.id(), shard);
+        let tbs = TbsCertificate::new(&profile, names, key.public_key(), serial, issuer, &publications, now)?;
+        let prepared = issuer.prepare(tbs, now)?;
+        let intent = issuance::intent(None, issuer.id(), shard, &prepared, now);
+        let audit = own_event(now, Action::IntentRecorded, intent.serial.to_string());
+        inner.store.record_own_intent(&intent, audit).await?;
+        // COMMIT POINT: past this line the serial is spent, whatever happens.
+        let certificate = issuer.sign(prepared).await?;
+        let kept = issuance::issued(None, issuer.id(), &profile.name, shard, &certificate, now);
+        let audit = own_event(now, Action::CertificateIssued, kept.id.to_string());
+        inner.store.complete_own(&kept, audit).await?;
+        let chain = std::iter::once(certificate).chain(issuer.chain().certificates().iter().cloned()).collect();
+        CertificateChain::new(chain).ok_or(OwnCertificateError::NoNames)
+    }
+}
+
+fn without_root(chain: &CertificateChain) -> String {
+    let self_signed = |certificate: &Certificate| certificate.issuer_der() == certificate.subject_der();
+    let keep = |(index, certificate): &(usize, &Certificate)| *index == 0 || !self_signed(certificate);
+    chain.certificates().iter().enumerate().filter(keep).map(|(_, certificate)| certificate.pem()).collect()
+}
+
+/// Why the authority has no new TLS certificate.
+#[derive(Debug, thiserror::Error)]
+pub enum OwnCertificateError {
+    /// No names were given.
+    #[error("the authority's own certificate has no names")]
+    NoNames,
+    /// The clock is behind.
+    #[error("the clock says {now}, but the store was written to at {newest}; set the clock")]
+    Clock {
+        /// What the clock says.
+        now: certus_pki::Timestamp,
+        /// The newest time in the store.
+        newest: certus_pki::Timestamp,
+    },
+    /// It could not be built.
+    #[error("the authority's own certificate could not be built")]
+    Build(#[from] TbsError),
+    /// It may not be signed.
+    #[error("the authority may not sign its own TLS certificate: {0}")]
+    Prepare(#[from] PrepareError),
+    /// It was not signed.
+    #[error("the authority's own certificate was not signed")]
+    Sign(#[from] IssueError),
+    /// The store failed.
+    #[error("the authority's own certificate could not be recorded")]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,101 @@
+//! Finalizing an order (RFC 8555 section 7.4).
+
+use std::collections::BTreeSet;
+
+use certus_acme::{Identifier, Jwk, OrderStatus, ProblemKind};
+use certus_pki::{CertificationRequest, PublicKey, check_subscriber_key};
+
+use super::{Ca, account_event, retry_conflicts};
+use crate::audit::Action;
+use crate::error::CaError;
+use crate::id::{JobId, OrderId, RequestId};
+use crate::job::{Job, LeasedJob, Task};
+use crate::ports::{OrderAndAuthorizations, Stored};
+use crate::state::Account;
+use crate::work;
+
+impl Ca {
+    /// Takes a certification request for a ready order: issuing begins, and the answer waits a little for the
+    /// certificate. `csr` is DER.
+    ///
+    /// # Errors
+    ///
+    /// `orderNotReady` in any state but ready; `badCSR` with the reason, which leaves the order ready.
+    pub async fn finalize(
+        &self,
+        request: RequestId,
+        account: &Account,
+        id: OrderId,
+        csr: &[u8],
+    ) -> Result<OrderAndAuthorizations, CaError> {
+        retry_conflicts!(self.try_finalize(request, account, id, csr).await)
+    }
+
+    async fn try_finalize(
+        &self,
+        request: RequestId,
+        account: &Account,
+        id: OrderId,
+        csr: &[u8],
+    ) -> Result<OrderAndAuthorizations, CaError> {
+        let inner = self.inner();
+        let Stored { value: OrderAndAuthorizations { order, authorizations }, version } =
+            self.stored_order(account, id).await?;
+        let now = self.now();
+        let status = order.status(&authorizations, now);
+        if status != OrderStatus::Ready {
+            return Err(not_ready(status));
+        }
+        let key = self.acceptable_key(account, &order.identifiers, csr).await?;
+        let order = order.begin_issuance(&authorizations, key, now).map_err(not_ready)?;
+
+        let job = Job { id: JobId::random(), task: Task::Issue { order: id }, request };
+        let audit = account_event(now, account.id, Action::IssuanceBegun, id, request);
+        let lease = inner.store.begin_issuance(version, &order, &job, inner.process, audit).await?;
+        let done = work::issuance::start(self, LeasedJob { job, lease });
+        if inner.work.hold(done).await {
+            return self.order(account, id).await;
+        }
+        Ok(OrderAndAuthorizations { order, authorizations })
+    }
+
+    /// The key of a certification request that asks for exactly these identifiers.
+    async fn acceptable_key(
+        &self,
+        account: &Account,
+        identifiers: &[Identifier],
+        csr: &[u8],
+    ) -> Result<PublicKey, CaError> {
+        let bad = |detail: String| CaError::refused(ProblemKind::BadCsr, detail);
+        let csr = CertificationRequest::parse(csr).map_err(|error| bad(error.to_string()))?;
+        let wanted: BTreeSet<_> = identifiers.iter().map(Identifier::subject_name).collect();
+        if *csr.names() != wanted {
+            let list = |names: Vec<String>| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            let missing = list(wanted.difference(csr.names()).map(ToString::to_string).collect());
+            let extra = list(csr.names().difference(&wanted).map(ToString::to_string).collect());
+            return Err(bad(format!(
+                "the request's names are not the order's: missing from the request: {missing}; not in the order: {extra}"
+            )));
+        }
+        let key = csr.public_key();
+        check_subscriber_key(key).map_err(|error| bad(error.to_string()))?;
+        // RFC 8555 section 11.1: not this account's key, nor any account's.
+        let jwk = Jwk::from_public_key(key);
+        let thumbprint = jwk.thumbprint();
+        if thumbprint == account.key.thumbprint() || self.inner().store.account_by_key(&thumbprint).await?.is_some() {
+            return Err(bad("the request's key is an account key; make a key for the certificate alone".to_owned()));
+        }
+        Ok(key.clone())
+    }
+}
+
+fn not_ready(status: OrderStatus) -> CaError {
+    let mend = match status {
+        OrderStatus::Pending => "meet the challenges of its authorizations first",
+        OrderStatus::Processing => "its certificate is being issued; fetch the order again",
+        OrderStatus::Valid => "its certificate is there; fetch the order",
+        OrderStatus::Invalid => "make a new order",
+        OrderStatus::Ready => "fetch the order again",
+    };
+    CaError::refused(ProblemKind::OrderNotReady, format!("the order is {status}, not ready: {mend}"))
+}

@@ -1,0 +1,94 @@
+//! Orders (RFC 8555 section 7.4).
+
+use certus_acme::order::NewOrder;
+use certus_acme::{ChallengeType, ProblemKind};
+
+use super::{Ca, account_event};
+use crate::audit::Action;
+use crate::error::CaError;
+use crate::id::{OrderId, RequestId};
+use crate::issuers::ProfileRule;
+use crate::limits;
+use crate::policy;
+use crate::ports::{OrderAndAuthorizations, Stored};
+use crate::state::{Account, Authorization, Order};
+
+impl Ca {
+    /// Makes an order with a new authorization for each identifier.
+    ///
+    /// # Errors
+    ///
+    /// What the identifiers are refused for; `malformed` for dates and members that would not be honoured; `rateLimited`
+    /// when too much is open.
+    pub async fn new_order(
+        &self,
+        request: RequestId,
+        account: &Account,
+        wish: &NewOrder,
+    ) -> Result<OrderAndAuthorizations, CaError> {
+        let (name, rule) = self.wished_profile(wish)?;
+        // RFC 8555 section 7.4: what cannot be done is refused, never dropped.
+        if wish.not_before.is_some() || wish.not_after.is_some() {
+            return Err(CaError::malformed("notBefore and notAfter are not offered yet; leave them out"));
+        }
+        if wish.replaces.is_some() {
+            return Err(CaError::malformed("replaces needs renewalInfo, which this directory does not offer"));
+        }
+        let identifiers = policy::identifiers::check(&wish.identifiers, rule)?;
+
+        let now = self.now();
+        let store = &self.inner().store;
+        let open = store.open_counts(account.id, now).await?;
+        let wanted = u64::try_from(identifiers.len()).unwrap_or(u64::MAX);
+        if open.orders >= limits::MAX_OPEN_ORDERS
+            || open.authorizations.saturating_add(wanted) > limits::MAX_PENDING_AUTHORIZATIONS
+        {
+            let detail = format!(
+                "the account has {} orders and {} authorizations open; finish or deactivate some first",
+                open.orders, open.authorizations
+            );
+            return Err(CaError::refused(ProblemKind::RateLimited, detail));
+        }
+
+        let expires = now + limits::ORDER_LIFETIME;
+        let authorizations: Vec<Authorization> = identifiers
+            .into_iter()
+            .map(|identifier| Authorization::open(account.id, identifier, ChallengeType::ALL, now, expires))
+            .collect();
+        let order = Order::open(account.id, name.to_owned(), &authorizations, now, expires);
+        let audit = account_event(now, account.id, Action::OrderOpened, order.id, request);
+        store.open_order(&order, &authorizations, audit).await?;
+        Ok(OrderAndAuthorizations { order, authorizations })
+    }
+
+    fn wished_profile<'a>(&'a self, wish: &'a NewOrder) -> Result<(&'a str, &'a ProfileRule), CaError> {
+        let issuers = self.issuers();
+        if let Some(name) = &wish.profile {
+            // draft-ietf-acme-profiles: offered only once the directory lists them.
+            let detail = format!("the profile {name:?} is not offered; leave \"profile\" out");
+            return Err(CaError::malformed(detail));
+        }
+        Ok((&issuers.default_profile, self.profile(&issuers.default_profile)?))
+    }
+
+    /// The account's order of that id.
+    ///
+    /// # Errors
+    ///
+    /// [`CaError::NotFound`], [`CaError::NotYours`].
+    pub async fn order(&self, account: &Account, id: OrderId) -> Result<OrderAndAuthorizations, CaError> {
+        self.stored_order(account, id).await.map(|stored| stored.value)
+    }
+
+    pub(crate) async fn stored_order(
+        &self,
+        account: &Account,
+        id: OrderId,
+    ) -> Result<Stored<OrderAndAuthorizations>, CaError> {
+        let found = self.inner().store.order(id).await?.ok_or(CaError::NotFound("order"))?;
+        if found.value.order.account != account.id {
+            return Err(CaError::NotYours("order"));
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,116 @@
+//! What the authority refuses, and the one translation of that to what a client sees.
+
+use std::time::Duration;
+
+use certus_acme::{Problem, ProblemKind};
+
+use crate::limits;
+use crate::ports::StoreError;
+
+/// Why the authority did not do what a client asked.
+#[derive(Debug, thiserror::Error)]
+pub enum CaError {
+    /// The client's fault, in words for the client.
+    #[error("{0}")]
+    Refused(Problem),
+    /// There is no such thing.
+    #[error("no such {0}")]
+    NotFound(&'static str),
+    /// The thing belongs to another account.
+    #[error("the {0} belongs to another account")]
+    NotYours(&'static str),
+    /// A queue is full.
+    #[error("{0}")]
+    Busy(&'static str),
+    /// Others kept writing the same thing.
+    #[error("gave up after {} conflicting writes", limits::MAX_CONFLICTS)]
+    Contended,
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+    /// A rule of our own is broken: a bug, or a store that was tampered with.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl CaError {
+    /// A refusal of that kind.
+    pub fn refused(kind: ProblemKind, detail: impl Into<String>) -> Self {
+        Self::Refused(Problem::new(kind, detail))
+    }
+
+    /// A malformed request.
+    pub fn malformed(detail: impl Into<String>) -> Self {
+        Self::refused(ProblemKind::Malformed, detail)
+    }
+
+    /// When the client should come again, if that is known.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Busy(_) | Self::Contended | Self::Store(_) => Some(limits::BUSY_AFTER),
+            Self::Refused(problem) if problem.kind == ProblemKind::RateLimited => Some(limits::BUSY_AFTER),
+            Self::Refused(_) | Self::NotFound(_) | Self::NotYours(_) | Self::Internal(_) => None,
+        }
+    }
+
+    /// Whether the fault is ours: to be logged with its causes.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        match self {
+            Self::Store(_) | Self::Internal(_) | Self::Contended => true,
+            Self::Refused(_) | Self::NotFound(_) | Self::NotYours(_) | Self::Busy(_) => false,
+        }
+    }
+}
+
+/// The one translation. Nothing internal goes into a problem.
+impl From<&CaError> for Problem {
+    fn from(error: &CaError) -> Self {
+        match error {
+            CaError::Refused(problem) => problem.clone(),
+            CaError::NotFound(what) => {
+                Self::new(ProblemKind::Malformed, format!("there is no such {what}; check the URL")).with_status(404)
+            }
+            CaError::NotYours(what) => {
+                Self::new(ProblemKind::Unauthorized, format!("this {what} belongs to another account"))
+            }
+            CaError::Busy(detail) => Self::new(ProblemKind::RateLimited, *detail).with_status(503),
+            CaError::Contended | CaError::Store(_) => Self::new(
+                ProblemKind::ServerInternal,
+                "the authority cannot read or write its records at the moment; try again later",
+            )
+            .with_status(503),
+            CaError::Internal(_) => {
+                Self::new(ProblemKind::ServerInternal, "the authority failed; its log has more under the request id")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn internal_detail_stays_inside() {
+        let cause = std::io::Error::other("password=hunter2 at /var/lib");
+        for error in [
+            CaError::Store(StoreError::unavailable("host 10.0.0.1", cause)),
+            CaError::Internal("row 17 of account".into()),
+        ] {
+            let problem = Problem::from(&error);
+            assert_eq!(problem.kind, ProblemKind::ServerInternal);
+            assert!(!problem.detail.contains("10.0.0.1") && !problem.detail.contains("row 17"), "{}", problem.detail);
+            assert!(error.is_ours());
+        }
+    }
+
+    #[test]
+    fn whoever_should_come_again_is_told_when() {
+        assert!(CaError::Busy("full").retry_after().is_some());
+        assert_eq!(Problem::from(&CaError::Busy("full")).status, 503);
+        assert!(CaError::Contended.retry_after().is_some());
+        assert!(CaError::malformed("x").retry_after().is_none());
+    }
+}

@@ -1,0 +1,224 @@
+//! The irreversible steps: prepare → record intent → sign → compare → complete.
+//!
+//! What a crash between any two lines leaves behind is told in `docs/issuance.md`.
+
+use certus_acme::{Problem, ProblemKind};
+use certus_pki::{
+    AuthorizedNames, Certificate, Issuer, PrepareError, Prepared, PublicKey, SerialNumber, TbsCertificate, TbsError,
+    Timestamp,
+};
+
+use crate::audit::{Action, AuditEvent};
+use crate::ca::{Ca, own_event};
+use crate::id::{AccountId, CertificateId, OrderId};
+use crate::issuers::ProfileRule;
+use crate::job::LeasedJob;
+use crate::limits;
+use crate::ports::{OrderAndAuthorizations, StoreError, Stored, Version};
+use crate::state::{Intent, IssuedCertificate, Order};
+
+/// What came of an issuing job.
+pub(crate) enum Outcome {
+    /// The certificate is there.
+    Issued {
+        /// Its serial.
+        serial: SerialNumber,
+    },
+    /// The order has failed.
+    Failed {
+        /// Why, for the log.
+        why: String,
+    },
+    /// The order no longer waits for a certificate.
+    Unwanted,
+}
+
+/// Why the job is not done: a failure of our own.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum JobError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the clock says {now}, but the store was written to at {newest}: nothing is signed until the clock is set")]
+    Clock { now: Timestamp, newest: Timestamp },
+}
+
+/// Issues the certificate of an order that was finalized.
+pub(crate) async fn issue(ca: &Ca, job: &LeasedJob, id: OrderId) -> Result<Outcome, JobError> {
+    let inner = ca.inner();
+    let Some(Stored { value: OrderAndAuthorizations { order, authorizations }, version }) =
+        inner.store.order(id).await?
+    else {
+        return Ok(Outcome::Unwanted);
+    };
+    if !matches!(order.state, crate::state::OrderState::Processing { .. }) {
+        return Ok(Outcome::Unwanted);
+    }
+    let Some((names, key)) = order.authorized_names(&authorizations) else {
+        let problem = Problem::new(
+            ProblemKind::Unauthorized,
+            "an authorization of this order was deactivated before its certificate was issued; make a new order",
+        );
+        return fail(ca, job, version, order, problem, "an authorization was given up").await;
+    };
+    let Some(rule) = ca.issuers().profiles.get(&order.profile) else {
+        let why = format!("the profile {:?} is no longer configured", order.profile);
+        let problem = Problem::new(ProblemKind::ServerInternal, "the order's profile is no longer offered; order anew");
+        return fail(ca, job, version, order, problem, &why).await;
+    };
+    let mut why = String::new();
+    for _ in 0..limits::MAX_SIGNING_TRIES {
+        let now = ca.now();
+        inner.clock_guard.check(now).map_err(|newest| JobError::Clock { now, newest })?;
+        let serial = SerialNumber::random();
+        let shard = shard_of(&serial, ca.issuers().shards);
+        let prepared = match prepare(ca, rule, names.clone(), &key, serial, shard, now) {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                let detail = "the certificate would break the authority's rules; its operator finds more in the log";
+                let problem = Problem::new(ProblemKind::ServerInternal, detail);
+                return fail(ca, job, version, order, problem, &error.to_string()).await;
+            }
+        };
+        let issuer = rule.issuer_for(&key);
+        let intent = intent(Some(id), issuer.id(), shard, &prepared, now);
+        let audit = event(now, Action::IntentRecorded, intent.serial.to_string(), job);
+        match inner.store.record_intent(job.lease, &intent, audit).await {
+            Ok(()) => {}
+            // The serial was used before: take another.
+            Err(StoreError::Conflict) => continue,
+            Err(error) => return Err(error.into()),
+        }
+        // COMMIT POINT: past this line the serial is spent, whatever happens.
+        match issuer.sign(prepared).await {
+            Ok(certificate) => return complete(ca, job, version, order, issuer, shard, &certificate).await,
+            // Whether it was signed is not known; the next intent retires this one.
+            Err(error) => why = with_causes(&error),
+        }
+        tracing::warn!(order.id = %id, request.id = %job.job.request, error = %why, "signing failed");
+    }
+    let problem = Problem::new(ProblemKind::ServerInternal, "the certificate could not be signed; make a new order");
+    fail(ca, job, version, order, problem, &why).await
+}
+
+fn prepare(
+    ca: &Ca,
+    rule: &ProfileRule,
+    names: AuthorizedNames,
+    key: &PublicKey,
+    serial: SerialNumber,
+    shard: u32,
+    now: Timestamp,
+) -> Result<Prepared, RuleError> {
+    let issuer: &Issuer = rule.issuer_for(key);
+    let publications = ca.issuers().publications(issuer.id(), shard);
+    let tbs = TbsCertificate::new(&rule.profile, names, key, serial, issuer, &publications, now)?;
+    Ok(issuer.prepare(tbs, now)?)
+}
+
+/// Why a certificate may not be signed.
+#[derive(Debug, thiserror::Error)]
+enum RuleError {
+    #[error(transparent)]
+    Build(#[from] TbsError),
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+}
+
+async fn complete(
+    ca: &Ca,
+    job: &LeasedJob,
+    version: Version,
+    order: Order,
+    issuer: &Issuer,
+    shard: u32,
+    certificate: &Certificate,
+) -> Result<Outcome, JobError> {
+    let now = ca.now();
+    let kept = issued(Some(order.account), issuer.id(), &order.profile, shard, certificate, now);
+    let audit = event(now, Action::CertificateIssued, kept.id.to_string(), job);
+    let order = order.complete(kept.id, now);
+    // COMMIT POINT: past this line the client has its certificate; before it, the serial is retired by the next lease.
+    ca.inner().store.complete_issuance(job.lease, version, &order, &kept, audit).await?;
+    Ok(Outcome::Issued { serial: kept.serial })
+}
+
+async fn fail(
+    ca: &Ca,
+    job: &LeasedJob,
+    version: Version,
+    order: Order,
+    problem: Problem,
+    why: &str,
+) -> Result<Outcome, JobError> {
+    let now = ca.now();
+    let audit = event(now, Action::IssuanceFailed, order.id.to_string(), job);
+    let order = order.fail(problem, now);
+    ca.inner().store.fail_issuance(job.lease, version, &order, audit).await?;
+    Ok(Outcome::Failed { why: why.to_owned() })
+}
+
+fn event(at: Timestamp, action: Action, object: String, job: &LeasedJob) -> AuditEvent {
+    AuditEvent { request: Some(job.job.request), ..own_event(at, action, object) }
+}
+
+/// What is about to be signed.
+pub(crate) fn intent(
+    order: Option<OrderId>,
+    issuer: &str,
+    shard: u32,
+    prepared: &Prepared,
+    now: Timestamp,
+) -> Intent {
+    Intent {
+        order,
+        issuer: issuer.to_owned(),
+        serial: prepared.serial().clone(),
+        tbs_sha256: prepared.tbs_sha256(),
+        shard,
+        not_after: prepared.not_after(),
+        recorded: now,
+    }
+}
+
+/// A signed certificate as it is kept.
+pub(crate) fn issued(
+    account: Option<AccountId>,
+    issuer: &str,
+    profile: &str,
+    shard: u32,
+    certificate: &Certificate,
+    now: Timestamp,
+) -> IssuedCertificate {
+    IssuedCertificate {
+        id: CertificateId::random(),
+        account,
+        issuer: issuer.to_owned(),
+        serial: certificate.serial().clone(),
+        der: certificate.der().to_vec(),
+        sha256: certificate.sha256(),
+        spki_sha256: certificate.public_key().spki_sha256(),
+        names: certificate.subject_names().clone(),
+        profile: profile.to_owned(),
+        shard,
+        not_before: certificate.not_before(),
+        not_after: certificate.not_after(),
+        issued: now,
+    }
+}
+
+/// The CRL shard of a new certificate: serials are random, so their last octets spread evenly.
+pub(crate) fn shard_of(serial: &SerialNumber, shards: u32) -> u32 {
+    let tail = serial.as_bytes().last_chunk::<4>().map_or(0, |octets| u32::from_be_bytes(*octets));
+    tail % shards.max(1)
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

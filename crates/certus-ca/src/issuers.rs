@@ -1,0 +1,73 @@
+//! The issuers of the authority and the profiles that use them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use certus_pki::{Issuer, Profile, PublicKey, PublicKeyKind, Publications};
+
+/// A profile with the issuers that sign by it.
+#[derive(Debug, Clone)]
+pub struct ProfileRule {
+    /// What its certificates are like.
+    pub profile: Profile,
+    /// One sentence for the directory: what it is for.
+    pub description: String,
+    /// Signs certificates for elliptic-curve keys.
+    pub ecdsa: Arc<Issuer>,
+    /// Signs certificates for RSA keys.
+    pub rsa: Arc<Issuer>,
+}
+
+impl ProfileRule {
+    /// The issuer for a key.
+    #[must_use]
+    pub fn issuer_for(&self, key: &PublicKey) -> &Arc<Issuer> {
+        match key.kind() {
+            PublicKeyKind::Rsa { .. } => &self.rsa,
+            PublicKeyKind::Ec(_) | PublicKeyKind::Ed25519 => &self.ecdsa,
+        }
+    }
+}
+
+/// Every profile, and where what they need is published.
+#[derive(Debug, Clone)]
+pub struct Issuers {
+    /// Profiles by name.
+    pub profiles: BTreeMap<String, ProfileRule>,
+    /// The profile of orders that ask for none.
+    pub default_profile: String,
+    /// The public base of what is published over plain HTTP, without a slash at the end.
+    pub pki_url: String,
+    /// CRL shards that new certificates are spread over. May grow; what was issued keeps its shard.
+    pub shards: u32,
+}
+
+impl Issuers {
+    /// Every issuer once.
+    #[must_use]
+    pub fn all(&self) -> BTreeMap<String, Arc<Issuer>> {
+        self.profiles
+            .values()
+            .flat_map(|rule| [&rule.ecdsa, &rule.rsa])
+            .map(|issuer| (issuer.id().to_owned(), Arc::clone(issuer)))
+            .collect()
+    }
+
+    /// Where a certificate of that issuer and shard says that its issuer and CRL are.
+    #[must_use]
+    pub fn publications(&self, issuer: &str, shard: u32) -> Publications {
+        Publications { ca_issuers_url: issuer_url(&self.pki_url, issuer), crl_url: crl_url(&self.pki_url, issuer, shard) }
+    }
+}
+
+/// Where an issuer's certificate is published, in DER.
+#[must_use]
+pub fn issuer_url(pki_url: &str, issuer: &str) -> String {
+    format!("{pki_url}/issuer/{issuer}.cer")
+}
+
+/// Where a CRL is published.
+#[must_use]
+pub fn crl_url(pki_url: &str, issuer: &str, shard: u32) -> String {
+    format!("{pki_url}/crl/{issuer}/{shard}.crl")
+}

@@ -1,0 +1,131 @@
+//! The job that validates a challenge: one attempt, then the outcome is kept.
+
+use certus_acme::{KeyAuthorization, Problem};
+use tokio::sync::oneshot;
+
+use super::{Slot, drop_job, put_back};
+use crate::audit::Action;
+use crate::ca::{Ca, own_event};
+use crate::id::{AuthorizationId, ChallengeId};
+use crate::job::{LeasedJob, Task};
+use crate::limits;
+use crate::ports::{StoreError, Stored, ValidationError, ValidationRequest};
+use crate::state::{Authorization, ChallengeState, ValidatedControl};
+
+/// Validates in a place of the queue that was had before.
+pub(crate) fn start(ca: &Ca, job: LeasedJob, slot: Slot) -> oneshot::Receiver<()> {
+    let work = ca.clone();
+    ca.inner().work.spawn(async move {
+        let _slot = slot;
+        run(&work, job).await;
+    })
+}
+
+/// Validates what an earlier lease did not finish.
+pub(crate) fn resume(ca: &Ca, job: LeasedJob) -> oneshot::Receiver<()> {
+    let work = ca.clone();
+    ca.inner().work.spawn(async move { run(&work, job).await })
+}
+
+async fn run(ca: &Ca, job: LeasedJob) {
+    let Some(_turn) = ca.inner().work.turn_to_validate().await else { return };
+    let Task::Validate { authorization, challenge } = job.job.task else { return };
+    match validate(ca, &job, authorization, challenge).await {
+        Ok(Outcome::Settled(status)) => {
+            tracing::info!(
+                authorization.id = %authorization, request.id = %job.job.request, status, "authorization settled"
+            );
+        }
+        Ok(Outcome::Unwanted) => drop_job(ca, &job).await,
+        // Another process has the job.
+        Err(JobError::Store(StoreError::LeaseLost)) => {}
+        Err(error) => put_back(ca, &job, &error).await,
+    }
+}
+
+enum Outcome {
+    Settled(&'static str),
+    Unwanted,
+}
+
+/// Why a job is not done: a failure of our own.
+#[derive(Debug, thiserror::Error)]
+enum JobError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Validation(ValidationError),
+    #[error("others kept writing the authorization")]
+    Contended,
+    #[error("the authorization's account is gone")]
+    NoAccount,
+}
+
+async fn validate(
+    ca: &Ca,
+    job: &LeasedJob,
+    id: AuthorizationId,
+    challenge: ChallengeId,
+) -> Result<Outcome, JobError> {
+    let store = &ca.inner().store;
+    let Some(Stored { value: authorization, .. }) = store.authorization(id).await? else {
+        return Ok(Outcome::Unwanted);
+    };
+    let Some(request) = request(ca, &authorization, challenge).await? else { return Ok(Outcome::Unwanted) };
+    let outcome = match ca.inner().validator.validate(&request).await {
+        Ok(control) => Ok(control),
+        Err(ValidationError::Failed(problem)) => Err(problem),
+        Err(error @ ValidationError::Ours { .. }) => return Err(JobError::Validation(error)),
+    };
+    settle(ca, job, id, challenge, outcome).await
+}
+
+/// What to look for; `None` when nobody waits for the outcome any more.
+async fn request(
+    ca: &Ca,
+    authorization: &Authorization,
+    challenge: ChallengeId,
+) -> Result<Option<ValidationRequest>, JobError> {
+    let over = authorization.deactivated.is_some() || ca.now() >= authorization.expires;
+    let Some(challenge) = authorization.challenge(challenge).filter(|_| !over) else { return Ok(None) };
+    if !matches!(challenge.state, ChallengeState::Processing { .. }) {
+        return Ok(None);
+    }
+    let account = ca.inner().store.account(authorization.account).await?.ok_or(JobError::NoAccount)?;
+    let key_authorization = KeyAuthorization::new(&challenge.token, &account.value.key.thumbprint());
+    Ok(Some(ValidationRequest {
+        identifier: authorization.identifier.clone(),
+        method: challenge.method,
+        token: challenge.token.clone(),
+        key_authorization: key_authorization.as_str().to_owned(),
+    }))
+}
+
+async fn settle(
+    ca: &Ca,
+    job: &LeasedJob,
+    id: AuthorizationId,
+    challenge: ChallengeId,
+    outcome: Result<ValidatedControl, Problem>,
+) -> Result<Outcome, JobError> {
+    let store = &ca.inner().store;
+    for _ in 0..limits::MAX_CONFLICTS {
+        let Some(Stored { value, version }) = store.authorization(id).await? else { return Ok(Outcome::Unwanted) };
+        let now = ca.now();
+        let valid_until = now + limits::AUTHORIZATION_LIFETIME;
+        if value.deactivated.is_some() {
+            return Ok(Outcome::Unwanted);
+        }
+        let Some(settled) = value.settle(challenge, outcome.clone(), now, valid_until) else {
+            return Ok(Outcome::Unwanted);
+        };
+        let mut audit = own_event(now, Action::AuthorizationSettled, id.to_string());
+        audit.request = Some(job.job.request);
+        match store.settle_authorization(job.lease, version, &settled, audit).await {
+            Ok(()) => return Ok(Outcome::Settled(settled.status(now).name())),
+            Err(StoreError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(JobError::Contended)
+}
