@@ -1,7 +1,6 @@
 //! A stream that ends with an error after so many octets, whatever is made of them: a peer that sends interim answers
 //! or chunk extensions for ever keeps us busy only so long.
 
-use std::error::Error;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -21,18 +20,9 @@ impl<S> Bounded<S> {
     }
 }
 
-/// Whether an error was caused by a [`Bounded`] stream's limit.
-pub(crate) fn is_too_much(error: &(dyn Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(io) = error.downcast_ref::<io::Error>()
-            && io.get_ref().is_some_and(|inner| inner.is::<TooMuch>())
-        {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+/// Whether an error is that of a [`Bounded`] stream's limit.
+pub(crate) fn is_too_much(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<TooMuch>())
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -3,6 +3,8 @@
 //! Deliberately absent: redirects (followed in [`crate::http_01`]), cookies, credentials, compression, connection
 //! reuse, HTTP/2.
 
+use std::error::Error;
+use std::io;
 use std::pin::pin;
 
 use bytes::Bytes;
@@ -46,7 +48,7 @@ pub(crate) async fn get(
 ) -> Result<Answer, ValidationError> {
     let request = request(location, user_agent)
         .map_err(|_error| failed(ProblemKind::Connection, format!("{location} cannot be put in an HTTP request")))?;
-    let broken = |error: hyper::Error| failed(kind_of(&error), format!("{from} {}", what_happened(&error)));
+    let broken = |error: hyper::Error| Broken::of(&error).problem(from);
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(MAX_HEAD_BYTES)
         .handshake::<_, Empty<Bytes>>(TokioIo::new(Bounded::new(stream, MAX_ANSWER_BYTES)))
@@ -142,19 +144,46 @@ async fn read_body(
     Ok(Some(read))
 }
 
-fn kind_of(error: &hyper::Error) -> ProblemKind {
-    if error.is_parse() || is_too_much(error) { ProblemKind::IncorrectResponse } else { ProblemKind::Connection }
+/// What went wrong on the connection, in our words: the library's may change, and its causes may quote the peer.
+enum Broken {
+    TooLong,
+    TooMuch,
+    NotHttp,
+    Closed,
 }
 
-/// In our words: the library's may change, and its causes may quote the peer.
-fn what_happened(error: &hyper::Error) -> &'static str {
-    if error.is_parse_too_large() {
-        "answered with too many or too long header fields"
-    } else if is_too_much(error) {
-        "answered with far more than a key authorization"
-    } else if error.is_parse() {
-        "did not answer in HTTP/1.1"
-    } else {
-        "closed the connection before its answer was complete"
+impl Broken {
+    fn of(error: &hyper::Error) -> Self {
+        match io_cause(error) {
+            _ if error.is_parse_too_large() => Self::TooLong,
+            _ if error.is_parse() => Self::NotHttp,
+            Some(cause) if is_too_much(cause) => Self::TooMuch,
+            // Framing of the body that cannot be read.
+            Some(cause) if matches!(cause.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => {
+                Self::NotHttp
+            }
+            Some(_) | None => Self::Closed,
+        }
     }
+
+    fn problem(&self, from: &str) -> ValidationError {
+        let (kind, what) = match self {
+            Self::TooLong => (ProblemKind::IncorrectResponse, "answered with too many or too long header fields"),
+            Self::TooMuch => (ProblemKind::IncorrectResponse, "answered with far more than a key authorization"),
+            Self::NotHttp => (ProblemKind::IncorrectResponse, "did not answer in HTTP/1.1"),
+            Self::Closed => (ProblemKind::Connection, "closed the connection before its answer was complete"),
+        };
+        failed(kind, format!("{from} {what}"))
+    }
+}
+
+fn io_cause(error: &hyper::Error) -> Option<&io::Error> {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(io) = error.downcast_ref() {
+            return Some(io);
+        }
+        cause = error.source();
+    }
+    None
 }
