@@ -7,8 +7,8 @@ use certus_acme::ProblemKind;
 use certus_validate::{Config, LocalNames};
 
 use crate::name_server::NameServer;
-use crate::web_server::{Connection, WebServer, listen, ok, redirect};
-use crate::{IPV4, KEY_AUTHORIZATION, assert_problem, validate};
+use crate::web_server::{Connection, WebServer, listen, listen_without_answering, ok, redirect};
+use crate::{IPV4, IPV6, KEY_AUTHORIZATION, assert_problem, validate};
 
 /// What a peer does with one connection.
 type Peer = fn(&mut dyn Connection);
@@ -57,6 +57,25 @@ async fn a_peer_that_stops_is_left_when_time_is_up() {
         // And the connection is closed, not kept.
         left.recv_timeout(Duration::from_secs(20)).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
+}
+
+// conformance: 8555-6.7-14
+#[tokio::test]
+async fn an_address_that_does_not_answer_is_a_connection_problem() {
+    let (listener, _filling) = listen_without_answering(IPV4).await;
+    let port = listener.local_addr().unwrap().port();
+    let result = validate(settings(port, SHORT), "localhost").await;
+    assert_problem(result, ProblemKind::Connection, &format!("time ran out while connecting to 127.0.0.1:{port}"));
+}
+
+// conformance: 8555-8.3-15
+#[tokio::test]
+async fn ipv6_that_does_not_answer_leaves_time_for_ipv4() {
+    let (silent, _filling) = listen_without_answering(IPV6).await;
+    let listener = listen(IPV4, silent.local_addr().unwrap().port());
+    let web = WebServer::serving(listener, |_seen, peer| peer.write_all(&ok(KEY_AUTHORIZATION)).unwrap());
+    let evidence = validate(settings(web.port, Duration::from_millis(1500)), "localhost").await.unwrap();
+    assert_eq!(evidence.address, IPV4);
 }
 
 // conformance: 8555-8.3-14

@@ -4,6 +4,7 @@ use std::net::UdpSocket;
 use std::time::Duration;
 
 use certus_acme::ProblemKind;
+use certus_pki::DnsName;
 use certus_validate::{Config, Validators};
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
@@ -97,8 +98,12 @@ async fn running_out_of_time_is_not_our_failure() {
         _ => Reply::Silence,
     });
     let config = Config { timeout: Duration::from_millis(1000), ..settings(&names, web.port) };
-    let result = validate(config, "a.example").await;
+    let result = validate(config.clone(), "a.example").await;
     assert_problem(result, ProblemKind::Dns, "time ran out while looking up c.example");
+
+    // One look-up fewer: time is up while the resolver is being probed.
+    let result = validate(config, "b.example").await;
+    assert_problem(result, ProblemKind::Dns, "looking up A of c.example was not answered in time");
 }
 
 #[tokio::test]
@@ -147,6 +152,20 @@ async fn only_the_name_itself_is_asked_for() {
         ("single", RecordType::AAAA),
     ];
     assert_eq!(asked, expected.map(|(name, record_type)| (name.to_owned(), record_type)));
+}
+
+/// Most machines have names of their own in that file, on Debian at least `ip6-localhost`.
+#[tokio::test]
+async fn names_of_the_hosts_file_are_asked_for_like_any_other() {
+    let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
+    for name in hosts
+        .split_ascii_whitespace()
+        .filter(|word| DnsName::parse(word).is_ok() && *word != "localhost" && !word.ends_with(".localhost"))
+    {
+        let names = NameServer::with(&[]);
+        assert_problem(validate(settings(&names, 80), name).await, ProblemKind::Dns, "NXDOMAIN");
+        assert_eq!(names.asked().len(), 2, "{name}");
+    }
 }
 
 #[tokio::test]

@@ -119,6 +119,24 @@ pub(crate) fn listen_on_both(ipv4: IpAddr, ipv6: IpAddr) -> (TcpListener, TcpLis
     }
 }
 
+/// A listener whose queue is full, with what fills it: whoever connects now gets no answer.
+pub(crate) async fn listen_without_answering(ip: IpAddr) -> (tokio::net::TcpListener, Vec<tokio::net::TcpStream>) {
+    let socket = match ip {
+        IpAddr::V4(_) => tokio::net::TcpSocket::new_v4(),
+        IpAddr::V6(_) => tokio::net::TcpSocket::new_v6(),
+    }
+    .unwrap();
+    socket.bind((ip, 0).into()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut filling = Vec::new();
+    let enough = std::time::Duration::from_millis(100);
+    while let Ok(stream) = tokio::time::timeout(enough, tokio::net::TcpStream::connect(address)).await {
+        filling.push(stream.unwrap());
+    }
+    (listener, filling)
+}
+
 /// A port on which nothing listens.
 pub(crate) fn closed_port() -> u16 {
     listen(IPV4, 0).local_addr().unwrap().port()
