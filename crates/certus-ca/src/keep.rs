@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use certus_pki::{CrlScope, Issuer, Timestamp};
+use certus_pki::{Issuer, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::Action;
@@ -116,7 +116,7 @@ async fn publish_crl(ca: &Ca, issuer: &Issuer, shard: u32) -> Result<bool, KeepE
     let this_update = now.whole_seconds();
     let next_update = this_update + limits::CRL_LIFETIME;
     let url = issuers::crl_url(&ca.issuers().pki_url, issuer.id(), shard);
-    let list = issuer.crl(number, this_update, next_update, &[], CrlScope::Shard { url: &url }).await?;
+    let list = issuer.crl(number, this_update, next_update, &[], Some(&url)).await?;
     let crl = StoredCrl {
         issuer: issuer.id().to_owned(),
         shard,

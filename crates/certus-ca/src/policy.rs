@@ -1,4 +1,4 @@
 //! What the authority accepts, one rule a file.
 
-pub mod contacts;
-pub mod identifiers;
+pub(crate) mod contacts;
+pub(crate) mod identifiers;

@@ -137,7 +137,7 @@ pub(crate) async fn take_up(ca: &Ca) -> Result<usize, StoreError> {
 }
 
 /// Puts a job back after a failure of our own.
-async fn put_back(ca: &Ca, job: &LeasedJob, why: &dyn std::fmt::Display) {
+async fn put_back(ca: &Ca, job: &LeasedJob, why: &(dyn std::fmt::Display + Sync)) {
     // The how-manieth lease it is tells how often it has been tried.
     let doublings = u32::try_from(job.lease.fence.min(6)).unwrap_or(6);
     let wait = limits::RETRY_WAIT.saturating_mul(1 << doublings).min(limits::MAX_RETRY_WAIT);

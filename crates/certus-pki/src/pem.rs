@@ -28,7 +28,7 @@ pub enum PemError {
 }
 
 /// One block: label lines around base64, a newline at the end.
-pub(crate) fn encode(label: &str, der: &[u8]) -> String {
+pub fn encode(label: &str, der: &[u8]) -> String {
     let text = BASE64.encode(der);
     let mut pem = format!("-----BEGIN {label}-----\n");
     let mut rest = text.as_str();

@@ -11,7 +11,7 @@ use crate::limits;
 /// # Errors
 ///
 /// `invalidContact` or `unsupportedContact`, naming the rule.
-pub fn check(contacts: &[String]) -> Result<(), CaError> {
+pub(crate) fn check(contacts: &[String]) -> Result<(), CaError> {
     if contacts.len() > limits::MAX_CONTACTS {
         let detail = format!("an account may have {} contacts at most", limits::MAX_CONTACTS);
         return Err(CaError::refused(ProblemKind::InvalidContact, detail));

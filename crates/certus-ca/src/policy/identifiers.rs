@@ -15,7 +15,7 @@ use crate::limits;
 ///
 /// `malformed` without identifiers or with too many; otherwise what is wrong with each, as subproblems when several
 /// are (RFC 8555 section 6.7.1).
-pub fn check(raw: &[RawIdentifier], profile: &ProfileRule) -> Result<Vec<Identifier>, CaError> {
+pub(crate) fn check(raw: &[RawIdentifier], profile: &ProfileRule) -> Result<Vec<Identifier>, CaError> {
     if raw.is_empty() {
         return Err(CaError::malformed("the order names no identifiers"));
     }

@@ -1,0 +1,45 @@
+//! Key authorizations: what ties a challenge to an account key (RFC 8555 section 8.1).
+
+use std::fmt;
+
+use certus_pki::crypto::sha256;
+
+use crate::base64url;
+use crate::jose::Thumbprint;
+use crate::token::Token;
+
+/// `token.thumbprint`, and the forms in which each challenge type shows it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeyAuthorization(String);
+
+impl KeyAuthorization {
+    /// The key authorization of a challenge's token and an account key's thumbprint.
+    #[must_use]
+    pub fn new(token: &Token, thumbprint: &Thumbprint) -> Self {
+        Self(format!("{token}.{thumbprint}"))
+    }
+
+    /// The text itself, which an http-01 resource holds (RFC 8555 section 8.3).
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The value of a dns-01 TXT record: base64url of the SHA-256 (RFC 8555 section 8.4).
+    #[must_use]
+    pub fn dns_01_digest(&self) -> String {
+        base64url::encode(&self.tls_alpn_01_digest())
+    }
+
+    /// The SHA-256, which a tls-alpn-01 certificate has in its acmeIdentifier (RFC 8737 section 3).
+    #[must_use]
+    pub fn tls_alpn_01_digest(&self) -> [u8; 32] {
+        sha256(self.0.as_bytes())
+    }
+}
+
+impl fmt::Debug for KeyAuthorization {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<secret>")
+    }
+}
