@@ -15,18 +15,12 @@ use crate::test::cargo;
 struct Proof {
     name: &'static str,
     shows: &'static str,
-    /// What every `cargo xtask test` runs of it.
-    short: Short,
+    /// The tests that are its short form: `cargo test --workspace` runs them anyway.
+    tests: &'static str,
+    /// A short form beside the tests, which `cargo xtask test` runs as a step of its own.
+    short: Option<fn() -> Command>,
     /// All of it, one command after the other.
     full: fn() -> Result<Vec<Command>>,
-}
-
-/// The short form of a proof.
-enum Short {
-    /// Tests that `cargo test --workspace` runs anyway; says which.
-    Tests(&'static str),
-    /// A command of its own.
-    Command(fn() -> Command),
 }
 
 /// Every long proof.
@@ -34,19 +28,24 @@ const PROOFS: &[Proof] = &[
     Proof {
         name: "fuzz",
         shows: "no input makes a parser panic, hang or grow: every target in fuzz/, 10 minutes each",
-        short: Short::Tests("the hostile-input tests of certus-pki, certus-acme and certus-http"),
+        tests: "the hostile-input tests of certus-pki, certus-acme and certus-http",
+        short: None,
         full: fuzz,
     },
     Proof {
         name: "kills",
         shows: "whatever was acknowledged is there after kill -9: every commit point by name, then 50 at random",
-        short: Short::Tests("certus, test target crash: every commit point, and a few kills at random"),
-        full: || Ok(vec![with(cargo_words("test --locked -p certus --test crash -- --nocapture"), "CERTUS_KILLS", "50")]),
+        tests: "certus, test target crash: every commit point, and a few kills at random",
+        short: None,
+        full: || {
+            Ok(vec![with(cargo_words("test --locked -p certus --test crash -- --nocapture"), "CERTUS_KILLS", "50")])
+        },
     },
     Proof {
         name: "bench",
         shows: "full http-01 flows per second and per CPU-second, on both stores, at 1, 8, 32 and 128 clients",
-        short: Short::Tests("none: figures of a debug build say nothing"),
+        tests: "none: figures of a debug build say nothing",
+        short: None,
         full: || {
             Ok(vec![
                 cargo_words("build --locked --release -p certus -p certus-bench"),
@@ -57,7 +56,8 @@ const PROOFS: &[Proof] = &[
     Proof {
         name: "scale",
         shows: "a million certificates in the store: what a flow costs beside them, and how lists page",
-        short: Short::Tests("certus-store: loading and paging ten thousand certificates"),
+        tests: "certus-store: loading and paging ten thousand certificates",
+        short: None,
         full: || {
             Ok(vec![
                 cargo_words("build --locked --release -p certus -p certus-bench"),
@@ -71,9 +71,9 @@ const PROOFS: &[Proof] = &[
 pub(crate) fn list() -> Result<()> {
     for proof in PROOFS {
         println!("{:<8} {}", proof.name, proof.shows);
-        match proof.short {
-            Short::Tests(which) => println!("         short form, in `cargo xtask test`: {which}"),
-            Short::Command(command) => println!("         short form, in `cargo xtask test`: {}", words(&command())),
+        println!("         in short, by `cargo xtask test`: {}", proof.tests);
+        if let Some(short) = proof.short {
+            println!("         and {}", words(&short()));
         }
     }
     Ok(())
@@ -94,16 +94,19 @@ pub(crate) fn run_in_full(name: &str) -> Result<()> {
         println!("\n== {}", words(&command));
         run(&mut command)?;
     }
-    println!("\nproved: {name}, {}; for docs/proofs.md: cargo xtask prove {name}, {}", seconds(start.elapsed()), commit());
+    println!(
+        "\nproved: {name}, {}; for docs/proofs.md: cargo xtask prove {name}, {}",
+        seconds(start.elapsed()),
+        commit()
+    );
     Ok(())
 }
 
 /// Runs the short forms that are not among the tests.
 pub(crate) fn run_short_forms(steps: &mut Steps) {
     for proof in PROOFS {
-        match proof.short {
-            Short::Tests(_) => {}
-            Short::Command(command) => steps.step(&format!("{} in short", proof.name), || run(&mut command())),
+        if let Some(short) = proof.short {
+            steps.step(&format!("{} in short", proof.name), || run(&mut short()));
         }
     }
 }
