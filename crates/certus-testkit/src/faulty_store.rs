@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,7 +21,6 @@ use certus_ca::ports::{
 };
 use certus_ca::state::{Account, Authorization, Intent, IssuedCertificate, Order};
 use certus_pki::{SerialNumber, Timestamp};
-use std::sync::Mutex;
 
 /// Every method of [`Store`] that commits something: the commit points.
 pub const COMMIT_POINTS: &[&str] = &[
@@ -152,7 +151,10 @@ impl FaultyStore {
             Some(Effect::Error) => {
                 Err(StoreError::Unavailable { detail: format!("a fault was asked for at {method}"), source: None })
             }
-            Some(Effect::Kill) => crate::kill_this_process(),
+            Some(Effect::Kill) => {
+                let error = crate::unix::kill_this_process();
+                Err(StoreError::unavailable("this process could not be killed", error))
+            }
         }
     }
 }
