@@ -72,7 +72,7 @@ fn what_is_no_key_is_refused() {
         ("", "not a private key in PEM"),
         ("hello", "not a private key in PEM"),
         (long.as_str(), "not a private key in PEM"),
-        ("-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n", "openssl pkcs8 -topk8"),
+        ("-----BEGIN EC PRIVATE KEY-----\nMAA=\n-----END EC PRIVATE KEY-----\n", "openssl pkcs8 -topk8"),
         ("-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n", "cannot be used"),
     ] {
         std::fs::write(&path, text).unwrap();
