@@ -95,7 +95,8 @@ mod tests {
     // conformance: 8555-7.3-05
     #[test]
     fn one_mail_address_is_accepted() {
-        for url in ["mailto:a@example.org", "MAILTO:first.last+acme@mail.example.org", "mailto:o'neil@xn--bcher-kva.example"]
+        for url in
+            ["mailto:a@example.org", "MAILTO:first.last+acme@mail.example.org", "mailto:o'neil@xn--bcher-kva.example"]
         {
             assert_eq!(check_contact(url), Ok(()), "{url}");
         }

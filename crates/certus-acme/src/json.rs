@@ -103,8 +103,7 @@ fn check_structure(text: &str) -> Result<(), JsonError> {
     }
     let fault = Cell::new(None);
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let walked =
-        Walk { depth: 0, fault: &fault }.deserialize(&mut deserializer).and_then(|()| deserializer.end());
+    let walked = Walk { depth: 0, fault: &fault }.deserialize(&mut deserializer).and_then(|()| deserializer.end());
     match (walked, fault.take()) {
         (_, Some(fault)) => Err(fault),
         (Ok(()), None) => Ok(()),
@@ -266,9 +265,8 @@ mod tests {
 
     #[test]
     fn depth_is_bounded() {
-        let nested = |levels: usize| {
-            format!("{{\"names\":[],\"x\":{}{}}}", "[".repeat(levels - 1), "]".repeat(levels - 1))
-        };
+        let nested =
+            |levels: usize| format!("{{\"names\":[],\"x\":{}{}}}", "[".repeat(levels - 1), "]".repeat(levels - 1));
         assert!(read(&nested(MAX_JSON_DEPTH)).is_ok());
         assert_eq!(read(&nested(MAX_JSON_DEPTH + 1)), Err(JsonError::TooDeep));
         assert_eq!(read(&format!("{{\"x\":{}", "{\"x\":".repeat(20_000))), Err(JsonError::TooDeep));

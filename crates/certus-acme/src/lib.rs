@@ -32,8 +32,8 @@ pub use contact::{ContactError, check_contact};
 pub use directory::{Directory, DirectoryMeta};
 pub use identifier::{Identifier, IdentifierError, RawIdentifier};
 pub use jose::{
-    Algorithm, FlattenedJws, Jwk, JwkError, JwsError, KeyReference, Protected, ProtectedHeader, Thumbprint, VerifiedJws,
-    sign,
+    Algorithm, FlattenedJws, Jwk, JwkError, JwsError, KeyReference, Protected, ProtectedHeader, Thumbprint,
+    VerifiedJws, sign,
 };
 pub use json::{JsonError, MAX_JSON_DEPTH, strict_object};
 pub use key_authorization::KeyAuthorization;

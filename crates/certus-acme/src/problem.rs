@@ -208,10 +208,29 @@ mod tests {
     fn every_kind_has_a_registered_urn() {
         // The registry of RFC 8555 section 9.7.4.
         let registered = [
-            "accountDoesNotExist", "alreadyRevoked", "badCSR", "badNonce", "badPublicKey", "badRevocationReason",
-            "badSignatureAlgorithm", "caa", "compound", "connection", "dns", "externalAccountRequired",
-            "incorrectResponse", "invalidContact", "malformed", "orderNotReady", "rateLimited", "rejectedIdentifier",
-            "serverInternal", "tls", "unauthorized", "unsupportedContact", "unsupportedIdentifier",
+            "accountDoesNotExist",
+            "alreadyRevoked",
+            "badCSR",
+            "badNonce",
+            "badPublicKey",
+            "badRevocationReason",
+            "badSignatureAlgorithm",
+            "caa",
+            "compound",
+            "connection",
+            "dns",
+            "externalAccountRequired",
+            "incorrectResponse",
+            "invalidContact",
+            "malformed",
+            "orderNotReady",
+            "rateLimited",
+            "rejectedIdentifier",
+            "serverInternal",
+            "tls",
+            "unauthorized",
+            "unsupportedContact",
+            "unsupportedIdentifier",
             "userActionRequired",
         ];
         let ours: Vec<&str> = ProblemKind::ALL.iter().map(|kind| kind.name()).collect();

@@ -44,6 +44,13 @@ impl CaError {
         Self::refused(ProblemKind::Malformed, detail)
     }
 
+    /// The account was deactivated: 401 (RFC 8555 section 7.3.6).
+    #[must_use]
+    pub fn deactivated() -> Self {
+        let detail = "the account of this key was deactivated; make a new account with another key";
+        Self::Refused(Problem::new(ProblemKind::Unauthorized, detail).with_status(401))
+    }
+
     /// When the client should come again, if that is known.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {

@@ -162,13 +162,7 @@ fn event(at: Timestamp, action: Action, object: String, job: &LeasedJob) -> Audi
 }
 
 /// What is about to be signed.
-pub(crate) fn intent(
-    order: Option<OrderId>,
-    issuer: &str,
-    shard: u32,
-    prepared: &Prepared,
-    now: Timestamp,
-) -> Intent {
+pub(crate) fn intent(order: Option<OrderId>, issuer: &str, shard: u32, prepared: &Prepared, now: Timestamp) -> Intent {
     Intent {
         order,
         issuer: issuer.to_owned(),

@@ -56,7 +56,10 @@ impl Issuers {
     /// Where a certificate of that issuer and shard says that its issuer and CRL are.
     #[must_use]
     pub fn publications(&self, issuer: &str, shard: u32) -> Publications {
-        Publications { ca_issuers_url: issuer_url(&self.pki_url, issuer), crl_url: crl_url(&self.pki_url, issuer, shard) }
+        Publications {
+            ca_issuers_url: issuer_url(&self.pki_url, issuer),
+            crl_url: crl_url(&self.pki_url, issuer, shard),
+        }
     }
 }
 

@@ -117,14 +117,8 @@ async fn publish_crl(ca: &Ca, issuer: &Issuer, shard: u32) -> Result<bool, KeepE
     let next_update = this_update + limits::CRL_LIFETIME;
     let url = issuers::crl_url(&ca.issuers().pki_url, issuer.id(), shard);
     let list = issuer.crl(number, this_update, next_update, &[], Some(&url)).await?;
-    let crl = StoredCrl {
-        issuer: issuer.id().to_owned(),
-        shard,
-        number,
-        this_update,
-        next_update,
-        der: list.der().to_vec(),
-    };
+    let crl =
+        StoredCrl { issuer: issuer.id().to_owned(), shard, number, this_update, next_update, der: list.der().to_vec() };
     let audit = own_event(now, Action::CrlPublished, format!("{}/{shard}#{number}", issuer.id()));
     match ca.store().publish_crl(&crl, audit).await {
         Ok(()) => Ok(true),

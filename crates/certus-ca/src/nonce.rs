@@ -156,7 +156,9 @@ mod tests {
         assert_eq!(book.redeem(&nonce, NOW).await, Ok(()));
         assert_eq!(book.redeem(&nonce, NOW).await, Err(NonceError::Used));
         assert_eq!(NonceBook::new().redeem(&nonce, NOW).await, Err(NonceError::Foreign));
-        for bad in ["", "x", "AAAA", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "=", "\u{e9}"] {
+        for bad in
+            ["", "x", "AAAA", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "=", "\u{e9}"]
+        {
             assert_eq!(book.redeem(bad, NOW).await, Err(NonceError::Foreign), "{bad}");
         }
     }

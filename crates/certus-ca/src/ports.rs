@@ -242,11 +242,7 @@ pub trait Store: Debug + Send + Sync {
     ) -> Result<Page<CertificateEntry>, StoreError>;
 
     /// Keeps certificates that were not issued through an order here, many in one transaction.
-    async fn load_certificates(
-        &self,
-        certificates: &[IssuedCertificate],
-        audit: AuditEvent,
-    ) -> Result<(), StoreError>;
+    async fn load_certificates(&self, certificates: &[IssuedCertificate], audit: AuditEvent) -> Result<(), StoreError>;
 
     // --- jobs and processes ---------------------------------------------------------------------------------------
 
@@ -343,7 +339,9 @@ pub enum StoreError {
         key: String,
     },
     /// The store was written by a newer version.
-    #[error("the store has schema {found}, which this version of Certus does not know (it knows up to {known}); start a version that does")]
+    #[error(
+        "the store has schema {found}, which this version of Certus does not know (it knows up to {known}); start a version that does"
+    )]
     NewerSchema {
         /// The schema found.
         found: u32,
@@ -363,10 +361,7 @@ pub enum StoreError {
 
 impl StoreError {
     /// [`StoreError::Unavailable`] with a cause.
-    pub fn unavailable(
-        detail: impl Into<String>,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
+    pub fn unavailable(detail: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Unavailable { detail: detail.into(), source: Some(source.into()) }
     }
 }

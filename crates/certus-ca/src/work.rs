@@ -95,8 +95,9 @@ impl Work {
         let (sender, receiver) = oneshot::channel();
         self.tasks.spawn(async move {
             job.await;
-            // Nobody may be waiting any more.
-            drop(sender.send(()));
+            if sender.send(()).is_err() {
+                tracing::trace!("nobody waits for this outcome any more");
+            }
         });
         receiver
     }

@@ -1,1 +1,19 @@
-//! skeleton
+//! The only place that knows ACME is spoken over HTTP.
+//!
+//! [`acme`] makes the whole URL map from an authority; [`serve`] accepts connections for it. Every handler is: take a
+//! verified request, make one call, show the result. Deliberately absent: decisions; those are in `certus-ca`.
+
+mod edge;
+mod error;
+pub mod limits;
+mod pki_site;
+mod routes;
+mod serve;
+mod signed;
+mod urls;
+mod view;
+
+pub use pki_site::PkiSite;
+pub use routes::acme;
+pub use serve::{serve_acme, serve_pki};
+pub use urls::{UrlError, Urls};

@@ -45,7 +45,7 @@ impl Ca {
         if let Some(found) = store.account_by_key(&key.thumbprint()).await? {
             return match found.value.status() {
                 AccountStatus::Valid => Ok(Opened::Existing(found.value)),
-                AccountStatus::Deactivated | AccountStatus::Revoked => Err(deactivated()),
+                AccountStatus::Deactivated | AccountStatus::Revoked => Err(CaError::deactivated()),
             };
         }
         if wish.only_return_existing == Some(true) {
@@ -97,22 +97,15 @@ impl Ca {
         change: &(dyn Fn(Account) -> Account + Send + Sync),
     ) -> Result<Account, CaError> {
         let store = &self.inner().store;
-        let Some(Stored { value, version }) = store.account(id).await? else { return Err(CaError::NotFound("account")) };
+        let Some(Stored { value, version }) = store.account(id).await? else {
+            return Err(CaError::NotFound("account"));
+        };
         if value.status() != AccountStatus::Valid {
-            return Err(deactivated());
+            return Err(CaError::deactivated());
         }
         let changed = change(value);
         let audit = account_event(self.now(), id, action, id, request);
         store.update_account(version, &changed, audit).await?;
         Ok(changed)
     }
-}
-
-/// RFC 8555 section 7.3.6: 401.
-pub(crate) fn deactivated() -> CaError {
-    let problem = certus_acme::Problem::new(
-        ProblemKind::Unauthorized,
-        "the account of this key was deactivated; make a new account with another key",
-    );
-    CaError::Refused(problem.with_status(401))
 }

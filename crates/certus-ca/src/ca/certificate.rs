@@ -52,6 +52,18 @@ impl Ca {
         Ok(without_root(&chain))
     }
 
+    /// The certificate of an issuer that was ever made known, in DER.
+    ///
+    /// # Errors
+    ///
+    /// What the store says.
+    pub async fn issuer_certificate(&self, id: &str) -> Result<Option<Vec<u8>>, CaError> {
+        let known = self.inner().store.issuers().await?;
+        let Some((_, pem)) = known.into_iter().find(|(known, _)| known == id) else { return Ok(None) };
+        let chain = CertificateChain::from_pem(&pem).map_err(|error| CaError::Internal(error.to_string()))?;
+        Ok(chain.certificates().first().map(|certificate| certificate.der().to_vec()))
+    }
+
     /// A new TLS certificate for the authority itself: the external URL's host, and what a laboratory adds.
     ///
     /// It goes the same way as any other from `prepare` on: linted, intent recorded, signed once, kept. Returns the

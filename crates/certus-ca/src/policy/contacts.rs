@@ -1,7 +1,7 @@
 //! Contacts of an account (RFC 8555 sections 7.1.2 and 7.3).
 
-use certus_acme::contact::{ContactError, check_contact};
 use certus_acme::ProblemKind;
+use certus_acme::contact::{ContactError, check_contact};
 
 use crate::error::CaError;
 use crate::limits;

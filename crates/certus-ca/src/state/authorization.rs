@@ -51,7 +51,15 @@ impl Authorization {
         expires: Timestamp,
     ) -> Self {
         let challenges = methods.iter().map(|method| Challenge::offer(*method)).collect();
-        Self { id: AuthorizationId::random(), account, identifier, created: now, expires, deactivated: None, challenges }
+        Self {
+            id: AuthorizationId::random(),
+            account,
+            identifier,
+            created: now,
+            expires,
+            deactivated: None,
+            challenges,
+        }
     }
 
     /// The status a client sees (RFC 8555 section 7.1.6).

@@ -61,12 +61,7 @@ enum JobError {
     NoAccount,
 }
 
-async fn validate(
-    ca: &Ca,
-    job: &LeasedJob,
-    id: AuthorizationId,
-    challenge: ChallengeId,
-) -> Result<Outcome, JobError> {
+async fn validate(ca: &Ca, job: &LeasedJob, id: AuthorizationId, challenge: ChallengeId) -> Result<Outcome, JobError> {
     let store = &ca.inner().store;
     let Some(Stored { value: authorization, .. }) = store.authorization(id).await? else {
         return Ok(Outcome::Unwanted);

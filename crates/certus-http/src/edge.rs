@@ -1,0 +1,74 @@
+//! What every answer of the ACME service has, whatever made it: request id, nonce, link, and a log line.
+
+use std::panic::AssertUnwindSafe;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use certus_acme::ProblemKind;
+use certus_ca::id::RequestId;
+use futures_util::FutureExt;
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
+
+use crate::error::{ErrorResponse, Refusal};
+use crate::routes::{App, NEW_NONCE};
+use crate::urls;
+
+/// RFC 8555 section 6.5.1.
+const REPLAY_NONCE: HeaderName = HeaderName::from_static("replay-nonce");
+/// In every answer, and in the log line of it.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The id the edge gave to a request.
+pub(crate) fn request_id(request: &Request<Body>) -> RequestId {
+    request.extensions().get::<RequestId>().copied().unwrap_or_else(RequestId::random)
+}
+
+/// Wraps every route.
+pub(crate) async fn edge(State(app): State<App>, mut request: Request<Body>, next: Next) -> Response {
+    let id = RequestId::random();
+    request.extensions_mut().insert(id);
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    // A panic is a bug; it ends this request and no other.
+    let mut response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+        Ok(response) => response,
+        Err(_) => {
+            let detail = "the authority failed; its log has more under the request id";
+            ErrorResponse::with_status(ProblemKind::ServerInternal, StatusCode::INTERNAL_SERVER_ERROR, detail)
+                .into_response()
+        }
+    };
+    log(id, &method, &path, &response);
+
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::try_from(id.to_string()) {
+        headers.insert(REQUEST_ID, value);
+    }
+    // RFC 8555 section 6.5: every answer to a POST, and newNonce. Errors too, so that a client can go on.
+    if method == Method::POST || path == NEW_NONCE {
+        if let Ok(nonce) = HeaderValue::try_from(app.ca.nonces().issue(app.ca.now())) {
+            headers.insert(REPLAY_NONCE, nonce);
+        }
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    // RFC 8555 section 7.1: on every resource but the directory.
+    if path != urls::DIRECTORY {
+        headers.append(header::LINK, app.index_link.clone());
+    }
+    response
+}
+
+fn log(id: RequestId, method: &Method, path: &str, response: &Response) {
+    let status = response.status().as_u16();
+    match response.extensions().get::<Refusal>() {
+        None => tracing::debug!(request.id = %id, %method, path, status, "answered"),
+        Some(Refusal { kind, detail, ours: None }) => {
+            tracing::info!(request.id = %id, %method, path, status, problem = %kind, detail, "refused");
+        }
+        Some(Refusal { kind, ours: Some(causes), .. }) => {
+            tracing::error!(request.id = %id, %method, path, status, problem = %kind, causes, "failed");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The whole URL map on one screen.
+
+mod account;
+mod authorization;
+mod certificate;
+mod challenge;
+mod directory;
+mod order;
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use certus_acme::ProblemKind;
+use certus_ca::Ca;
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+use crate::edge;
+use crate::error::ErrorResponse;
+use crate::urls::{self, Urls};
+
+pub(crate) const NEW_NONCE: &str = "/acme/new-nonce";
+pub(crate) const NEW_ACCOUNT: &str = "/acme/new-account";
+pub(crate) const NEW_ORDER: &str = "/acme/new-order";
+
+/// What handlers work with.
+#[derive(Debug, Clone)]
+pub(crate) struct App {
+    pub(crate) ca: Ca,
+    pub(crate) urls: Urls,
+    pub(crate) index_link: HeaderValue,
+}
+
+/// The ACME service of an authority.
+#[must_use]
+pub fn acme(ca: Ca, urls: Urls) -> Router {
+    let index_link = link(&urls.directory(), "index");
+    let app = App { ca, urls, index_link };
+    Router::new()
+        .route(urls::DIRECTORY, get(directory::read).post(directory::read_signed))
+        .route(NEW_NONCE, get(directory::new_nonce).post(directory::new_nonce_signed))
+        .route(NEW_ACCOUNT, post(account::new_account))
+        .route("/acme/acct/{id}", post(account::account))
+        .route(NEW_ORDER, post(order::new_order))
+        .route("/acme/order/{id}", post(order::read))
+        .route("/acme/order/{id}/finalize", post(order::finalize))
+        .route("/acme/authz/{id}", post(authorization::authorization))
+        .route("/acme/chall/{id}", post(challenge::challenge))
+        .route("/acme/cert/{id}", post(certificate::read))
+        .fallback(not_found)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(axum::middleware::from_fn_with_state(app.clone(), edge::edge))
+        .with_state(app)
+}
+
+async fn not_found() -> ErrorResponse {
+    let detail = "there is no such resource; start at the directory";
+    ErrorResponse::with_status(ProblemKind::Malformed, StatusCode::NOT_FOUND, detail)
+}
+
+/// RFC 8555 section 6.3: GET is for the directory and newNonce alone.
+async fn wrong_method() -> ErrorResponse {
+    let detail = "this method is not for this resource; resources are read by POST-as-GET (RFC 8555 section 6.3)";
+    ErrorResponse::with_status(ProblemKind::Malformed, StatusCode::METHOD_NOT_ALLOWED, detail)
+}
+
+/// A JSON answer.
+fn json<T: Serialize>(status: StatusCode, body: &T) -> Response {
+    // Wire objects are made of strings, so that writing them cannot fail.
+    let body = serde_json::to_vec(body).unwrap_or_default();
+    let mut response = (status, body).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// A Link header field (RFC 8288).
+fn link(url: &str, relation: &str) -> HeaderValue {
+    // The URLs are our own: https, a host and base64url.
+    HeaderValue::try_from(format!("<{url}>;rel=\"{relation}\"")).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// Sets the Location header field.
+fn located(mut response: Response, url: &str) -> Response {
+    if let Ok(url) = HeaderValue::try_from(url) {
+        response.headers_mut().insert(header::LOCATION, url);
+    }
+    response
+}
+
+/// An id out of a path; what is no id names nothing.
+fn id_of<T>(parsed: Option<T>, what: &'static str) -> Result<T, ErrorResponse> {
+    parsed.ok_or_else(|| certus_ca::CaError::NotFound(what).into())
+}

@@ -1,0 +1,30 @@
+//! Authorizations (RFC 8555 sections 7.5 and 7.5.2).
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use certus_acme::{AuthorizationUpdate, ChallengeStatus};
+use certus_ca::id::AuthorizationId;
+use http::{StatusCode, header};
+
+use super::{App, id_of, json};
+use crate::error::{ErrorResponse, seconds};
+use crate::signed::{JsonOrGet, Signed};
+use crate::view;
+
+pub(super) async fn authorization(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    signed: Signed<JsonOrGet<AuthorizationUpdate>>,
+) -> Result<Response, ErrorResponse> {
+    let Signed { account, payload, request } = signed;
+    let id = id_of(AuthorizationId::parse(&id), "authorization")?;
+    let found = match payload {
+        JsonOrGet::Get => app.ca.authorization(&account, id).await?,
+        JsonOrGet::Json(update) => app.ca.update_authorization(request, &account, id, &update).await?,
+    };
+    let mut response = json(StatusCode::OK, &view::authorization(&app.urls, &found, app.ca.now()));
+    if found.challenges.iter().any(|challenge| challenge.status() == ChallengeStatus::Processing) {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds(app.ca.poll_after()));
+    }
+    Ok(response)
+}

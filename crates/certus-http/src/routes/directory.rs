@@ -1,0 +1,34 @@
+//! The directory and newNonce (RFC 8555 sections 7.1.1 and 7.2).
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use certus_acme::{Directory, DirectoryMeta};
+use http::{Method, StatusCode};
+
+use super::{App, NEW_ACCOUNT, NEW_NONCE, NEW_ORDER, json};
+use crate::signed::{PostAsGet, Signed};
+
+/// Names what answers, and nothing else.
+pub(super) async fn read(State(app): State<App>) -> Response {
+    let directory = Directory {
+        new_nonce: app.urls.of(NEW_NONCE),
+        new_account: app.urls.of(NEW_ACCOUNT),
+        new_order: app.urls.of(NEW_ORDER),
+        meta: Some(DirectoryMeta::default()),
+        ..Directory::default()
+    };
+    json(StatusCode::OK, &directory)
+}
+
+pub(super) async fn read_signed(state: State<App>, _: Signed<PostAsGet>) -> Response {
+    read(state).await
+}
+
+/// RFC 8555 section 7.2: 200 to HEAD, 204 to GET; the nonce is in the header that every answer has.
+pub(super) async fn new_nonce(method: Method) -> Response {
+    if method == Method::HEAD { StatusCode::OK } else { StatusCode::NO_CONTENT }.into_response()
+}
+
+pub(super) async fn new_nonce_signed(_: Signed<PostAsGet>) -> Response {
+    StatusCode::NO_CONTENT.into_response()
+}

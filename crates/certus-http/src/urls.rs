@@ -1,0 +1,118 @@
+//! The URLs of an authority: `{external_url}/acme/{acct,order,authz,chall,cert}/{id}`.
+//!
+//! They are made of the external URL alone, never of a request's Host header, so that a URL signed today is the URL of
+//! tomorrow whatever stands in between.
+
+use std::sync::Arc;
+
+use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId};
+
+/// The path of the directory.
+pub(crate) const DIRECTORY: &str = "/directory";
+
+/// Makes and reads the authority's URLs.
+#[derive(Debug, Clone)]
+pub struct Urls {
+    base: Arc<str>,
+    previous: Arc<[String]>,
+}
+
+impl Urls {
+    /// URLs beneath `external_url`; account URLs beneath the `previous` ones are understood too, since they live for
+    /// years in clients' files and in DNS.
+    ///
+    /// # Errors
+    ///
+    /// [`UrlError`] when a URL is not `https://host[:port]`.
+    pub fn new(external_url: &str, previous: &[String]) -> Result<Self, UrlError> {
+        for url in std::iter::once(external_url).chain(previous.iter().map(String::as_str)) {
+            let rest = url.strip_prefix("https://").ok_or(UrlError)?;
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
+            if rest.is_empty() || !rest.bytes().all(plain) || rest.bytes().any(|byte| byte.is_ascii_uppercase()) {
+                return Err(UrlError);
+            }
+        }
+        Ok(Self { base: external_url.into(), previous: previous.into() })
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn directory(&self) -> String {
+        self.of(DIRECTORY)
+    }
+
+    pub(crate) fn of(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    pub(crate) fn account(&self, id: AccountId) -> String {
+        format!("{}/acme/acct/{id}", self.base)
+    }
+
+    pub(crate) fn order(&self, id: OrderId) -> String {
+        format!("{}/acme/order/{id}", self.base)
+    }
+
+    pub(crate) fn finalize(&self, id: OrderId) -> String {
+        format!("{}/acme/order/{id}/finalize", self.base)
+    }
+
+    pub(crate) fn authorization(&self, id: AuthorizationId) -> String {
+        format!("{}/acme/authz/{id}", self.base)
+    }
+
+    pub(crate) fn challenge(&self, id: ChallengeId) -> String {
+        format!("{}/acme/chall/{id}", self.base)
+    }
+
+    pub(crate) fn certificate(&self, id: CertificateId) -> String {
+        format!("{}/acme/cert/{id}", self.base)
+    }
+
+    /// The account of a `kid`: exactly the URL that newAccount gave, now or under an earlier external URL.
+    pub(crate) fn account_of(&self, kid: &str) -> Option<AccountId> {
+        let bases = std::iter::once(self.base.as_ref()).chain(self.previous.iter().map(String::as_str));
+        bases.into_iter().find_map(|base| AccountId::parse(kid.strip_prefix(base)?.strip_prefix("/acme/acct/")?))
+    }
+}
+
+/// A text that cannot be an external URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an external URL is https://host or https://host:port, in lower case, with nothing behind it")]
+pub struct UrlError;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_very_url_names_an_account() -> Result<(), UrlError> {
+        let urls = Urls::new("https://ca.example:14000", &["https://old.example".to_owned()])?;
+        let id = AccountId::random();
+        assert_eq!(urls.account_of(&urls.account(id)), Some(id));
+        assert_eq!(urls.account_of(&format!("https://old.example/acme/acct/{id}")), Some(id));
+        for other in [
+            format!("{id}"),
+            format!("https://ca.example:14000/acme/acct/{id}/"),
+            format!("http://ca.example:14000/acme/acct/{id}"),
+            format!("https://CA.example:14000/acme/acct/{id}"),
+            format!("https://ca.example/acme/acct/{id}"),
+            format!("https://ca.example:14000/acme/acct/{id}?x"),
+            format!("https://ca.example:14000/acme/order/{id}"),
+        ] {
+            assert_eq!(urls.account_of(&other), None, "{other}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn an_external_url_is_scheme_host_and_port() {
+        for bad in ["", "https://", "http://a", "https://a/", "https://a/x", "https://u@a", "https://a?x", "https://A"]
+        {
+            assert!(Urls::new(bad, &[]).is_err(), "{bad}");
+        }
+        for good in ["https://a", "https://a.example:8443", "https://127.0.0.1", "https://[::1]:14000"] {
+            assert!(Urls::new(good, &[]).is_ok(), "{good}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The authority's state as RFC 8555 draws it.
+
+use certus_acme as acme;
+use certus_ca::ports::OrderAndAuthorizations;
+use certus_ca::state::{Account, Authorization, Challenge, ChallengeState, OrderState};
+use certus_pki::Timestamp;
+
+use crate::urls::Urls;
+
+pub(crate) fn account(account: &Account) -> acme::Account {
+    acme::Account {
+        status: account.status(),
+        contact: account.contact.clone(),
+        terms_of_service_agreed: None,
+        // Not offered yet: no URL is shown that does not answer.
+        orders: String::new(),
+    }
+}
+
+pub(crate) fn order(urls: &Urls, found: &OrderAndAuthorizations, now: Timestamp) -> acme::Order {
+    let OrderAndAuthorizations { order, authorizations } = found;
+    let certificate = match &order.state {
+        OrderState::Issued { certificate, .. } => Some(urls.certificate(*certificate)),
+        OrderState::Open | OrderState::Processing { .. } | OrderState::Failed { .. } => None,
+    };
+    acme::Order {
+        status: order.status(authorizations, now),
+        expires: Some(order.expires.rfc3339()),
+        identifiers: order.identifiers.iter().map(acme::Identifier::to_raw).collect(),
+        not_before: None,
+        not_after: None,
+        replaces: None,
+        profile: None,
+        error: order.error(authorizations, now),
+        authorizations: order.authorizations.iter().map(|id| urls.authorization(*id)).collect(),
+        finalize: urls.finalize(order.id),
+        certificate,
+    }
+}
+
+pub(crate) fn authorization(urls: &Urls, authorization: &Authorization, now: Timestamp) -> acme::Authorization {
+    // RFC 8555 section 7.1.4: once it is decided, the challenge that decided it.
+    let decided = authorization.challenges.iter().any(is_decided);
+    let shown = authorization.challenges.iter().filter(|one| !decided || is_decided(one));
+    acme::Authorization {
+        identifier: authorization.identifier.to_raw(),
+        status: authorization.status(now),
+        expires: Some(authorization.expires.rfc3339()),
+        challenges: shown.map(|one| challenge(urls, one)).collect(),
+        wildcard: None,
+    }
+}
+
+fn is_decided(challenge: &Challenge) -> bool {
+    match challenge.state {
+        ChallengeState::Valid { .. } | ChallengeState::Invalid { .. } => true,
+        ChallengeState::Pending | ChallengeState::Processing { .. } => false,
+    }
+}
+
+pub(crate) fn challenge(urls: &Urls, challenge: &Challenge) -> acme::Challenge {
+    let (validated, error) = match &challenge.state {
+        ChallengeState::Valid { validated, .. } => (Some(validated.rfc3339()), None),
+        ChallengeState::Invalid { problem, .. } => (None, Some(problem.clone())),
+        ChallengeState::Pending | ChallengeState::Processing { .. } => (None, None),
+    };
+    acme::Challenge {
+        kind: challenge.method.name().to_owned(),
+        url: urls.challenge(challenge.id),
+        status: challenge.status(),
+        token: challenge.token.to_string(),
+        validated,
+        error,
+    }
+}
