@@ -49,9 +49,10 @@ impl Cli {
             Command::Up(up) => up.json,
             Command::Ca { command } => match command {
                 CaCommand::Init(args) => args.json,
-                CaCommand::Check(args) | CaCommand::Serve(args) | CaCommand::MoveUrl(args) | CaCommand::Status(args) => {
-                    args.json
-                }
+                CaCommand::Check(args)
+                | CaCommand::Serve(args)
+                | CaCommand::MoveUrl(args)
+                | CaCommand::Status(args) => args.json,
                 CaCommand::Certificates(args) => args.at.json,
             },
         }

@@ -14,9 +14,9 @@ use certus_validate::LocalNames;
 use serde::Serialize;
 use tokio::net::TcpListener;
 
+use super::absolute;
 use super::init::{check_store, fingerprint};
 use super::serve::{Listeners, listen, serve};
-use super::absolute;
 use crate::cli::UpArgs;
 use crate::compose::{self, Hooks, Surroundings};
 use crate::config::{self, Config, ExternalUrl, PkiUrl, SecretSource};
@@ -109,7 +109,8 @@ fn addresses(args: &UpArgs) -> anyhow::Result<(SocketAddr, SocketAddr)> {
         // A free port is somebody else's neighbour: the other one is free as well.
         None if acme.port() == 0 => acme,
         None => {
-            let next = acme.port().checked_add(1).ok_or_else(|| usage("there is no port after 65535; give --pki-listen"))?;
+            let next =
+                acme.port().checked_add(1).ok_or_else(|| usage("there is no port after 65535; give --pki-listen"))?;
             SocketAddr::new(acme.ip(), next)
         }
     };
