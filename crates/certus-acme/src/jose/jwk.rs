@@ -106,7 +106,13 @@ impl Jwk {
                 let (n, e) = (octets("n", members.n)?, octets("e", members.e)?);
                 PublicKey::rsa(without_leading_zeros(&n), without_leading_zeros(&e))?
             }
-            ("OKP", Some("Ed25519")) => PublicKey::ed25519(&octets("x", members.x)?)?,
+            ("OKP", Some("Ed25519")) => {
+                let x = octets("x", members.x)?;
+                if !super::ed25519::is_sound(&x) {
+                    return Err(JwkError::SmallOrder);
+                }
+                PublicKey::ed25519(&x)?
+            }
             ("EC" | "OKP", None) => return Err(JwkError::Missing("crv")),
             ("OKP", Some(curve)) => return Err(JwkError::Unsupported(crate::json::excerpt(curve))),
             (kind, _) => return Err(JwkError::Unsupported(crate::json::excerpt(kind))),
@@ -208,6 +214,9 @@ pub enum JwkError {
     /// A coordinate is not as long as its field.
     #[error("a coordinate of the jwk is not as long as its curve's field (RFC 7518 section 6.2.1.2)")]
     CoordinateLength,
+    /// An Ed25519 point for which anybody could sign, or a second encoding of a point.
+    #[error("the x of the jwk is an Ed25519 point of small order, or not in its one encoding (RFC 8032 section 5.1.3)")]
+    SmallOrder,
     /// A kind of key or a curve that is not supported.
     #[error("keys of kind {0:?} are not supported; use EC (P-256, P-384, P-521), RSA or OKP (Ed25519)")]
     Unsupported(String),
@@ -222,7 +231,9 @@ impl JwkError {
     pub fn problem(&self) -> Problem {
         let kind = match self {
             Self::Json(_) | Self::Missing(_) | Self::Base64Url(_) => ProblemKind::Malformed,
-            Self::Private | Self::CoordinateLength | Self::Unsupported(_) | Self::Key(_) => ProblemKind::BadPublicKey,
+            Self::Private | Self::CoordinateLength | Self::SmallOrder | Self::Unsupported(_) | Self::Key(_) => {
+                ProblemKind::BadPublicKey
+            }
         };
         Problem::new(kind, self.to_string())
     }
