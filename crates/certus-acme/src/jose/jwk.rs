@@ -163,7 +163,7 @@ fn curve_of(name: &str) -> Result<EcCurve, JwkError> {
 }
 
 fn octets(name: &'static str, text: Option<String>) -> Result<Vec<u8>, JwkError> {
-    base64url::decode(&text.ok_or(JwkError::Missing(name))?).map_err(|_| JwkError::Base64Url(name))
+    base64url::decode(&text.ok_or(JwkError::Missing(name))?).or(Err(JwkError::Base64Url(name)))
 }
 
 /// RFC 7518 section 6.3.1 has RSA's numbers without surplus zeros; those of a client that writes them do not count, in

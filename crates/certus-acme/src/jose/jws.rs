@@ -178,7 +178,7 @@ fn nonce_of(header: &ProtectedHeader) -> Result<&str, JwsError> {
 }
 
 fn decode(name: &'static str, text: &str) -> Result<Vec<u8>, JwsError> {
-    base64url::decode(text).map_err(|_| JwsError::Base64Url(name))
+    base64url::decode(text).or(Err(JwsError::Base64Url(name)))
 }
 
 /// A request whose signature holds. Made by [`FlattenedJws::verify`] alone. `Debug` shows the header alone.
