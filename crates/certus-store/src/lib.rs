@@ -1,7 +1,7 @@
 //! Durable state: the one place with SQL.
 //!
 //! It stores what it is handed, or says [`StoreError::Conflict`]; it decides nothing. [`connect`] gives the store of a
-//! [`Config`] behind the port [`certus_ca::ports::Store`]. A write becomes data, queues for the backend's one writer,
+//! [`StoreUrl`] behind the port [`certus_ca::ports::Store`]. A write becomes data, queues for the backend's one writer,
 //! and is answered once the transaction it was grouped into has been committed; reads go to connections of their own.
 //! Tables and their reasons: `docs/schema.md`.
 
@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use certus_ca::ports::{Store, StoreError};
 
-pub use config::{Config, ConfigError};
+pub use config::{StoreUrl, StoreUrlError};
 pub use sqlite::SqliteConfig;
 
 /// Opens a store and brings its schema up to date. It closes when the last clone of the returned handle is dropped;
@@ -29,8 +29,8 @@ pub use sqlite::SqliteConfig;
 /// # Errors
 ///
 /// [`StoreError::Unavailable`] when it cannot be reached, [`StoreError::NewerSchema`] when a newer version wrote it.
-pub async fn connect(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
-    match config {
-        Config::Sqlite(config) => Ok(Arc::new(sqlite::connect(config)?)),
+pub async fn connect(url: &StoreUrl) -> Result<Arc<dyn Store>, StoreError> {
+    match url {
+        StoreUrl::Sqlite(config) => Ok(Arc::new(sqlite::connect(config)?)),
     }
 }
