@@ -174,7 +174,7 @@ fn issuers(config: &Config, surroundings: &Surroundings, hooks: Hooks) -> anyhow
 
 /// Refuses a store's URL that no start could use.
 pub(crate) fn check_store_url(url: &str) -> anyhow::Result<()> {
-    let _ = url;
+    certus_store::StoreUrl::parse(url, Path::new("certus.db"))?;
     Ok(())
 }
 
@@ -185,7 +185,7 @@ pub(crate) async fn store(
     hooks: Hooks,
 ) -> anyhow::Result<Arc<dyn Store>> {
     let settings = store_config(config, surroundings)?;
-    let store = certus_store::connect(settings).await.context("the store cannot be opened")?;
+    let store = certus_store::connect(&settings).await.context("the store cannot be opened")?;
     Ok((hooks.store)(store))
 }
 
@@ -260,10 +260,12 @@ fn read(path: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
 }
 
-fn store_config(config: &Config, surroundings: &Surroundings) -> anyhow::Result<certus_store::Config> {
+fn store_config(config: &Config, surroundings: &Surroundings) -> anyhow::Result<certus_store::StoreUrl> {
     let database = StateDir::of(&config.directory).database();
-    let password = surroundings.secret(&config.store.password)?;
-    let passfile = config.store.passfile.clone().or_else(|| surroundings.passfile.clone());
-    let _ = (database, password, passfile);
-    todo!()
+    let mut settings = certus_store::StoreUrl::parse(&config.store.url, &database)
+        .with_context(|| format!("the setting url = {:?} of [store] cannot be used", config.store.url))?;
+    match &mut settings {
+        certus_store::StoreUrl::Sqlite(sqlite) => sqlite.path = config.directory.join(&sqlite.path),
+    }
+    Ok(settings)
 }

@@ -125,8 +125,8 @@ fn names_can_be_constrained() {
 #[test]
 fn an_existing_issuer_is_taken_over() {
     let first = Site::new(&[]);
-    let [chain, key, root] =
-        ["issuer/issuing-1.pem", "issuer/issuing-1.key", "root.pem"].map(|name| first.state(name).display().to_string());
+    let [chain, key, root] = ["issuer/issuing-1.pem", "issuer/issuing-1.key", "root.pem"]
+        .map(|name| first.state(name).display().to_string());
     let second = Site::new(&["--issuer-chain", &chain, "--issuer-key", &key]);
     assert_eq!(second.root_pem(), first.root_pem());
     assert!(!second.state("root.key").exists(), "the root is somebody else's");
@@ -152,7 +152,8 @@ fn an_existing_issuer_is_taken_over() {
         (&root, root_key.as_str(), 0, ""),
     ] {
         let free = directory.path().join("new");
-        let mut init = certus(&["ca", "init", "--external-url", "https://ca.example", "--pki-url", "http://ca.example"]);
+        let mut init =
+            certus(&["ca", "init", "--external-url", "https://ca.example", "--pki-url", "http://ca.example"]);
         init.args(["--issuer-chain", chain, "--issuer-key", key, "--dir"]).arg(&free);
         run(&mut init).refused(code, expected);
         assert_eq!(free.exists(), code == 0, "{expected}");

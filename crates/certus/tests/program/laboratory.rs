@@ -81,11 +81,8 @@ fn what_it_prints_names_everything_a_person_needs() {
     let running = start(&lab, &[]);
     let root = lab.join("state/root.pem");
     let quoted = format!("'{}'", root.display());
-    let output = Command::new("openssl")
-        .args(["x509", "-noout", "-fingerprint", "-sha256", "-in"])
-        .arg(&root)
-        .output()
-        .unwrap();
+    let output =
+        Command::new("openssl").args(["x509", "-noout", "-fingerprint", "-sha256", "-in"]).arg(&root).output().unwrap();
     let fingerprint = String::from_utf8(output.stdout).unwrap();
     assert_eq!(fingerprint.trim().split('=').nth(1), running.said["root_sha256"].as_str());
     let commands = &running.said["commands"];
