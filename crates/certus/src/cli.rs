@@ -76,8 +76,8 @@ pub(crate) enum CaCommand {
     Init(InitArgs),
     /// Says whether all that a start needs is in order
     #[command(after_help = "\
-Each line is ok, warn or fail, and says what to do. Exit code 3 when anything failed. A running authority is asked
-instead of opening its store.
+Each line is ok, warn or FAIL, and says what to do. Exit code 3 when anything failed.
+A running authority is asked instead of opening its store.
 
 Example:
   certus ca check --dir /etc/certus")]
@@ -91,8 +91,8 @@ Example:
     Serve(AtArgs),
     /// Makes the store follow a changed external_url
     #[command(after_help = "\
-Stop the authority, change external_url in certus.toml, run this, and start it again. Account URLs under the earlier
-external URL stay valid, so that clients go on with the accounts they have.
+Stop the authority, change external_url in certus.toml, run this, and start it again.
+Account URLs under the earlier external URL stay valid: clients go on with their accounts.
 
 Example:
   certus ca move-url --dir /etc/certus")]
@@ -142,8 +142,9 @@ What is missing is asked for on a terminal. Nothing that exists is overwritten.
 
 Examples:
   certus ca init --dir /etc/certus --external-url https://ca.example --pki-url http://pki.example
-  certus ca init --external-url https://ca.example:14000 --pki-url http://ca.example --key rsa-3072 \\
-      --name 'Example' --permit-names example.com,example.org --passphrase-file /root/passphrase
+  certus ca init --external-url https://ca.example:14000 --pki-url http://ca.example \\
+      --key rsa-3072 --name 'Example' --permit-names example.com,example.org \\
+      --passphrase-file /root/passphrase
   certus ca init --external-url https://ca.example --pki-url http://ca.example \\
       --issuer-chain chain.pem --issuer-key issuing.key")]
 pub(crate) struct InitArgs {
@@ -201,9 +202,9 @@ pub(crate) struct InitArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-In an empty directory it makes an authority for https://localhost first; run again, it carries on with the same state.
-It permits loopback addresses, answers localhost and *.localhost itself and validates http-01 at port 5002: all of that
-holds here alone, never for `certus ca serve`.
+In an empty directory it makes an authority for https://localhost first; run again, it carries
+on with the same state. It permits loopback addresses, answers localhost and *.localhost itself
+and validates http-01 at port 5002: all of that holds here alone, never for `certus ca serve`.
 
 Examples:
   certus up

@@ -45,7 +45,7 @@ external_url = {external_url}
 # Where certificates say that their issuer and CRL are: plain http, since clients fetch them before they can trust TLS.
 pki_url = {pki_url}
 
-# Where the two are listened for. Put no TLS proxy in front of the first one.
+# Where the two are listened for. ACME is spoken over TLS only, with a certificate of the authority's own.
 listen = "{listen}"
 pki_listen = "{pki_listen}"
 
