@@ -1,5 +1,7 @@
 //! The command line. What the commands do is in `commands`.
 
+#![expect(clippy::doc_markdown, reason = "what is said of a flag is printed as help, where Markdown is noise")]
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -62,7 +64,7 @@ impl Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Makes and starts a laboratory: an authority on this machine, for trying things out
-    Up(UpArgs),
+    Up(Box<UpArgs>),
     /// Sets up and runs a certificate authority
     Ca {
         #[command(subcommand)]
@@ -73,7 +75,7 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum CaCommand {
     /// Makes a new authority: certus.toml and a state directory with its keys
-    Init(InitArgs),
+    Init(Box<InitArgs>),
     /// Says whether all that a start needs is in order
     #[command(after_help = "\
 Each line is ok, warn or FAIL, and says what to do. Exit code 3 when anything failed.
