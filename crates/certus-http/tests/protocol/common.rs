@@ -17,7 +17,7 @@ pub(crate) struct World {
     pub(crate) target: Http01Target,
     /// The authority's present: the machine's time at the start, and from then on what a test makes of it.
     pub(crate) clock: ManualClock,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl World {
@@ -28,15 +28,25 @@ impl World {
 
     /// An authority that is set up otherwise than usual.
     pub(crate) async fn with(change: impl FnOnce(&mut Setup)) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let target = Http01Target::bind(0).await.unwrap();
+        Self::start(tempfile::tempdir().unwrap(), target, ManualClock::new(SystemClock.now()), change).await
+    }
+
+    /// Ends the authority in good order and starts it again with what it remembers, at other ports.
+    pub(crate) async fn restarted(self) -> Self {
+        let Self { authority, target, clock, dir } = self;
+        let hierarchy = authority.hierarchy.clone();
+        authority.stop().await;
+        Self::start(dir, target, clock, |setup| setup.hierarchy = Some(hierarchy)).await
+    }
+
+    async fn start(dir: TempDir, target: Http01Target, clock: ManualClock, change: impl FnOnce(&mut Setup)) -> Self {
         let url = format!("sqlite:{}/store.sqlite", dir.path().display()).parse().unwrap();
         let store = certus_store::connect(&url).await.unwrap();
-        let target = Http01Target::bind(0).await.unwrap();
-        let clock = ManualClock::new(SystemClock.now());
         let mut setup = Setup { clock: Arc::new(clock.clone()), ..Setup::new(store, &target) };
         change(&mut setup);
         let authority = TestAuthority::start(setup).await.unwrap();
-        Self { authority, target, clock, _dir: dir }
+        Self { authority, target, clock, dir }
     }
 
     /// A client without an account: it signs with `jwk`.
@@ -88,4 +98,38 @@ pub(crate) fn assert_refused(what: &str, answer: &Answer, status: u16, kind: Pro
 #[track_caller]
 pub(crate) fn assert_malformed(what: &str, answer: &Answer) -> Problem {
     assert_refused(what, answer, 400, ProblemKind::Malformed)
+}
+
+/// One of each resource of an account, by its URL.
+#[derive(Debug)]
+pub(crate) struct Resources {
+    pub(crate) account: String,
+    pub(crate) order: String,
+    pub(crate) finalize: String,
+    pub(crate) authorization: String,
+    pub(crate) challenge: String,
+    pub(crate) certificate: String,
+}
+
+impl Resources {
+    /// Obtains a certificate, so that there is one of each.
+    pub(crate) async fn of(world: &World, client: &TestClient) -> Self {
+        let issued = client.obtain(&["a.localhost"], &world.target).await.unwrap();
+        let order = issued.order;
+        let authorization = order.value.authorizations.first().unwrap().clone();
+        let challenge = client.authorization(&authorization).await.unwrap().value.challenges.remove(0).url;
+        Self {
+            account: client.account_url().unwrap(),
+            order: order.url,
+            finalize: order.value.finalize,
+            authorization,
+            challenge,
+            certificate: order.value.certificate.unwrap(),
+        }
+    }
+
+    /// Everything that a POST-as-GET reads.
+    pub(crate) fn readable(&self) -> [&str; 5] {
+        [&self.account, &self.order, &self.authorization, &self.challenge, &self.certificate]
+    }
 }

@@ -4,3 +4,7 @@
 
 mod common;
 mod section_6_1_https;
+mod section_6_2_authentication;
+mod section_6_3_reading;
+mod section_6_4_url;
+mod section_6_5_nonces;
