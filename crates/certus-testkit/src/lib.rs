@@ -1,6 +1,7 @@
 //! What Certus is tested with; stands above every floor and is never part of a release.
 //!
 //! - [`raw_http`]: an HTTP client that sends whatever it is told, byte by byte if need be.
+//! - [`authority`]: a whole authority in this process.
 //! - [`client`]: an ACME client on top of it; [`flow`] is its whole way to a certificate.
 //! - [`forge`]: signed requests in which every part can be wrong.
 //! - [`csr`]: certification requests, likewise.
@@ -10,6 +11,7 @@
 //!
 //! Deliberately absent: mocks. What the authority talks to here is real, only small.
 
+pub mod authority;
 pub mod client;
 pub mod csr;
 pub mod faulty_store;
@@ -21,6 +23,7 @@ pub mod ready;
 pub mod recording_signer;
 pub mod unix;
 
+pub use authority::{Hierarchy, Setup, TestAuthority};
 pub use client::{ClientError, Resource, TestClient};
 pub use csr::{CsrExtension, CsrOptions, NamesIn, csr};
 pub use faulty_store::{COMMIT_POINTS, Fault, FaultyStore};
@@ -28,5 +31,5 @@ pub use flow::Issued;
 pub use forge::{Forge, Member};
 pub use http_target::{Http01Target, Reply, SeenRequest};
 pub use raw_http::{Answer, RawHttp, RawStream};
-pub use recording_signer::RecordingSigner;
 pub use ready::{ReadyFile, wait_for_ready_file};
+pub use recording_signer::RecordingSigner;
