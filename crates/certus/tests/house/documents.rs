@@ -45,6 +45,33 @@ fn names(line: &str) -> Vec<String> {
     quoted.chain(linked).filter(|word| is_path(&word.split(':').next().unwrap_or(word))).map(path).collect()
 }
 
+/// The tests named in a line as `path::name`.
+fn tests_named(line: &str) -> Vec<(&str, &str)> {
+    let quoted = line.split('`').skip(1).step_by(2);
+    quoted
+        .filter_map(|word| word.split_once("::"))
+        .filter(|(path, _)| path.contains('/') && path.ends_with(".rs"))
+        .collect()
+}
+
+#[test]
+fn every_test_named_in_a_document_exists() {
+    let mut faults = Vec::new();
+    for file in FILES.iter().filter(|file| file.path.ends_with(".md")) {
+        for (index, line) in file.text.lines().enumerate() {
+            for (path, name) in tests_named(line) {
+                let there = FILES.iter().any(|file| {
+                    file.path == path && file.text.lines().any(|line| line.contains(&format!("fn {name}(")))
+                });
+                if !there {
+                    faults.push(format!("{}:{}: {path}::{name}", file.path, index + 1));
+                }
+            }
+        }
+    }
+    none(&faults);
+}
+
 fn exists(document: &str, name: &str) -> bool {
     let beside = document.rsplit_once('/').map_or("", |(folder, _)| folder);
     let from_beside = root().join(beside).join(name);
