@@ -7,6 +7,7 @@
 //! - [`csr`]: certification requests, likewise.
 //! - [`http_target`]: web servers for http-01, which keep a log of who asked.
 //! - [`faulty_store`], [`recording_signer`]: the real ones, which fail or keep a record when told to.
+//! - [`name_server`]: a DNS server that answers as a test says.
 //! - [`ready`]: waiting for a program to say that it serves.
 //!
 //! Deliberately absent: mocks. What the authority talks to here is real, only small.
@@ -18,6 +19,7 @@ pub mod faulty_store;
 pub mod flow;
 pub mod forge;
 pub mod http_target;
+pub mod name_server;
 pub mod raw_http;
 pub mod ready;
 pub mod recording_signer;
