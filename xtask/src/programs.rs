@@ -45,6 +45,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
     Program { name: "cargo-fuzz", source: CargoInstall, purpose: "fuzzes the parsers (`prove fuzz`)" },
     Program { name: "cc", source: Debian("build-essential"), purpose: "builds AWS-LC, SQLite and mimalloc, and links" },
     Program { name: "git", source: Debian("git"), purpose: "names the tree's files and commit" },
+    Program { name: "sh", source: Debian("dash"), purpose: "runs the lines that `certus up` prints" },
     Program { name: "id", source: Debian("coreutils"), purpose: "tells whether the tests run as root" },
     Program { name: "kill", source: Debian("procps"), purpose: "ends processes as an operator would" },
     Program { name: "openssl", source: Debian("openssl"), purpose: "verifies and prints certificates, CRLs and keys" },

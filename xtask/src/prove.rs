@@ -132,7 +132,13 @@ fn fuzz() -> Result<Vec<Command>> {
     }
     let run = |target: &String| {
         // The sanitizers are unstable options of the compiler; this lets the toolchain of the tree take them.
-        with(cargo_words(&format!("fuzz run {target} -- -max_total_time={FUZZ_SECONDS}")), "RUSTC_BOOTSTRAP", "1")
+        let words = cargo_words(&format!("fuzz run {target} -- -max_total_time={FUZZ_SECONDS}"));
+        let mut command = with(words, "RUSTC_BOOTSTRAP", "1");
+        let dictionary = root().join(format!("fuzz/dictionaries/{target}.dict"));
+        if dictionary.is_file() {
+            command.arg(format!("-dict={}", dictionary.display()));
+        }
+        command
     };
     Ok(targets.iter().map(run).collect())
 }
