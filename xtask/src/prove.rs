@@ -1,6 +1,8 @@
 //! `cargo xtask prove`: the long proofs in full. To add one, add an entry to [`PROOFS`]; its figures, command and commit
 //! go to `docs/proofs.md`.
 
+use std::env;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
@@ -46,23 +48,21 @@ const PROOFS: &[Proof] = &[
         shows: "full http-01 flows per second and per CPU-second, on both stores, at 1, 8, 32 and 128 clients",
         tests: "none: figures of a debug build say nothing",
         short: None,
-        full: || {
-            Ok(vec![
-                cargo_words("build --locked --release -p certus -p certus-bench"),
-                cargo_words("run --locked --release -p certus-bench"),
-            ])
-        },
+        full: || Ok(vec![release_build(), bench("--store sqlite"), bench("--store postgres")]),
     },
     Proof {
         name: "scale",
-        shows: "a million certificates in the store: what a flow costs beside them, and how lists page",
-        tests: "certus-store: loading and paging ten thousand certificates",
+        shows: "a flow costs the same beside 100,000 and 1,000,000 certificates as beside none, in CPU and memory",
+        tests: "certus-store: loading and paging certificates",
         short: None,
         full: || {
-            Ok(vec![
-                cargo_words("build --locked --release -p certus -p certus-bench"),
-                cargo_words("run --locked --release -p certus-bench -- scale"),
-            ])
+            let mut commands = vec![release_build()];
+            for store in ["sqlite", "postgres"] {
+                for stored in ["0", "100000", "1000000"] {
+                    commands.push(bench(&format!("--store {store} --clients 32 --stored {stored}")));
+                }
+            }
+            Ok(commands)
         },
     },
 ];
@@ -135,6 +135,21 @@ fn fuzz() -> Result<Vec<Command>> {
     };
     let seeds = cargo_words("run --locked --manifest-path fuzz/Cargo.toml --example seeds");
     Ok([seeds].into_iter().chain(FUZZ_TARGETS.iter().map(run)).collect())
+}
+
+fn release_build() -> Command {
+    cargo_words("build --locked --release -p certus -p certus-bench")
+}
+
+fn bench(arguments: &str) -> Command {
+    let mut command = cargo_words("run --locked --quiet --release -p certus-bench -- --certus");
+    command.arg(target_folder().join("release/certus")).args(arguments.split_whitespace());
+    command
+}
+
+#[expect(clippy::disallowed_methods, reason = "cargo is told where to build by this variable")]
+fn target_folder() -> PathBuf {
+    root().join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
 
 fn cargo_words(arguments: &str) -> Command {
