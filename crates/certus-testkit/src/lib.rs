@@ -5,22 +5,28 @@
 //! - [`forge`]: signed requests in which every part can be wrong.
 //! - [`csr`]: certification requests, likewise.
 //! - [`http_target`]: web servers for http-01, which keep a log of who asked.
+//! - [`faulty_store`], [`recording_signer`]: the real ones, which fail or keep a record when told to.
 //! - [`ready`]: waiting for a program to say that it serves.
 //!
 //! Deliberately absent: mocks. What the authority talks to here is real, only small.
 
 pub mod client;
 pub mod csr;
+pub mod faulty_store;
 pub mod flow;
 pub mod forge;
 pub mod http_target;
 pub mod raw_http;
 pub mod ready;
+pub mod recording_signer;
+pub mod unix;
 
 pub use client::{ClientError, Resource, TestClient};
 pub use csr::{CsrExtension, CsrOptions, NamesIn, csr};
+pub use faulty_store::{COMMIT_POINTS, Fault, FaultyStore};
 pub use flow::Issued;
 pub use forge::{Forge, Member};
 pub use http_target::{Http01Target, Reply, SeenRequest};
 pub use raw_http::{Answer, RawHttp, RawStream};
+pub use recording_signer::RecordingSigner;
 pub use ready::{ReadyFile, wait_for_ready_file};

@@ -1,7 +1,7 @@
 //! Sees whether somebody controls a name, by asking the name's own servers: the only crate that dials where a
 //! stranger chose.
 //!
-//! [`Validators`] is the port's implementation. The walk is name → addresses (`dns`) → [`PublicAddr`]s ([`target`]) →
+//! [`Validators`] is the port's implementation. The walk is name → addresses (`dns`) → [`PublicAddr`]s (`target`) →
 //! connection (`dial`) → answer (`http_01`), and only a vetted address can be dialled. Deliberately absent: keys, the
 //! store, trying again, and the decision what a failure means for an order.
 
@@ -16,7 +16,7 @@ mod http_01;
 mod location;
 mod name_servers;
 mod special_purpose;
-pub mod target;
+mod target;
 
 use async_trait::async_trait;
 use certus_acme::ChallengeType;

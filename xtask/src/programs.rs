@@ -1,0 +1,138 @@
+//! The outside programs that building and testing the tree run, and where each comes from.
+//!
+//! The house test compares this table with what the tests start: a test that runs another program adds it here.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::root;
+
+/// One outside program.
+#[derive(Debug)]
+pub(crate) struct Program {
+    /// The name it is started by.
+    pub(crate) name: &'static str,
+    /// Where it comes from.
+    pub(crate) source: Source,
+    /// What the tree does with it.
+    pub(crate) purpose: &'static str,
+}
+
+/// Where a program comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A package of Debian.
+    Debian(&'static str),
+    /// The Python environment that `cargo xtask test --install` makes under `target/pkilint`.
+    PythonEnvironment,
+    /// A part of the Rust toolchain, by its name in rustup.
+    Rust(&'static str),
+    /// A cargo subcommand that only a long proof or an additional check needs: never installed, never missed by `test`.
+    CargoInstall,
+}
+
+use Source::{CargoInstall, Debian, PythonEnvironment, Rust};
+
+/// Every outside program.
+pub(crate) const PROGRAMS: &[Program] = &[
+    Program { name: "cargo", source: Rust("cargo"), purpose: "builds and tests" },
+    Program { name: "rustc", source: Rust("rustc"), purpose: "names the machine's target" },
+    Program { name: "cargo-fmt", source: Rust("rustfmt"), purpose: "checks the format" },
+    Program { name: "cargo-clippy", source: Rust("clippy"), purpose: "checks the lints" },
+    Program { name: "cargo-deny", source: CargoInstall, purpose: "checks licences and origins of dependencies" },
+    Program { name: "cargo-fuzz", source: CargoInstall, purpose: "fuzzes the parsers (`prove fuzz`)" },
+    Program { name: "cc", source: Debian("build-essential"), purpose: "builds AWS-LC, SQLite and mimalloc, and links" },
+    Program { name: "git", source: Debian("git"), purpose: "names the tree's files and commit" },
+    Program { name: "id", source: Debian("coreutils"), purpose: "tells whether the tests run as root" },
+    Program { name: "kill", source: Debian("procps"), purpose: "ends processes as an operator would" },
+    Program { name: "openssl", source: Debian("openssl"), purpose: "verifies and prints certificates, CRLs and keys" },
+    Program { name: "curl", source: Debian("curl"), purpose: "asks the authority as a person would" },
+    Program { name: "certbot", source: Debian("certbot"), purpose: "obtains certificates: a client we did not write" },
+    Program { name: "lego", source: Debian("lego"), purpose: "obtains certificates: a client we did not write" },
+    Program { name: "java", source: Debian("default-jre-headless"), purpose: "runs keytool" },
+    Program { name: "keytool", source: Debian("default-jre-headless"), purpose: "accepts chain and names" },
+    Program { name: "postgres", source: Debian("postgresql"), purpose: "the server that tests of the store start" },
+    Program { name: "initdb", source: Debian("postgresql"), purpose: "makes the database cluster of a test" },
+    Program { name: "pg_ctl", source: Debian("postgresql"), purpose: "starts and stops the server of a test" },
+    Program { name: "setpriv", source: Debian("util-linux"), purpose: "starts PostgreSQL as an unprivileged user" },
+    Program { name: "unshare", source: Debian("util-linux"), purpose: "gives a test a network of its own" },
+    Program { name: "ip", source: Debian("iproute2"), purpose: "sets up the network of a test" },
+    Program { name: "python3", source: Debian("python3-venv"), purpose: "runs pkilint" },
+    Program { name: "lint_cabf_serverauth_cert", source: PythonEnvironment, purpose: "lints server certificates" },
+    Program { name: "lint_crl", source: PythonEnvironment, purpose: "lints certificate revocation lists" },
+];
+
+impl Program {
+    /// Whether the machine has it.
+    pub(crate) fn is_there(&self) -> bool {
+        match self.name {
+            // Debian ships python3 without what makes environments; the package named in the table adds it.
+            "python3" => find("python3").is_some_and(|python| can_make_environments(&python)),
+            name => find(name).is_some(),
+        }
+    }
+}
+
+/// Where the program of this name is: on the `PATH`, among the folders of administrators, in a folder of PostgreSQL's
+/// server programs, or in the Python environment under `target/pkilint`.
+pub(crate) fn find(name: &str) -> Option<PathBuf> {
+    search_path().into_iter().map(|folder| folder.join(name)).find(|path| path.is_file())
+}
+
+/// The Python environment that holds pkilint.
+pub(crate) fn python_environment() -> PathBuf {
+    root().join("target/pkilint")
+}
+
+/// The programs that `cargo xtask test` needs and the machine lacks.
+pub(crate) fn missing() -> Vec<&'static Program> {
+    PROGRAMS
+        .iter()
+        .filter(|program| match program.source {
+            Debian(_) | PythonEnvironment | Rust(_) => !program.is_there(),
+            CargoInstall => false,
+        })
+        .collect()
+}
+
+#[expect(clippy::disallowed_methods, reason = "a program is looked for where the shell looks for it")]
+fn search_path() -> Vec<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<PathBuf> = env::split_paths(&path).collect();
+    folders.extend(["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from));
+    if let Ok(versions) = Path::new("/usr/lib/postgresql").read_dir() {
+        folders.extend(versions.flatten().map(|version| version.path().join("bin")));
+    }
+    folders.push(python_environment().join("bin"));
+    folders
+}
+
+fn can_make_environments(python: &Path) -> bool {
+    Command::new(python)
+        .args(["-c", "import venv, ensurepip"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_names_each_program_once() {
+        let mut names: Vec<_> = PROGRAMS.iter().map(|program| program.name).collect();
+        names.sort_unstable();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn a_program_is_found_and_a_made_up_one_is_not() {
+        assert!(find("sh").is_some());
+        assert_eq!(find("no-program-has-this-name"), None);
+    }
+}
