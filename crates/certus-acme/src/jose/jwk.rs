@@ -56,10 +56,29 @@ struct Members {
     y: Option<String>,
     n: Option<String>,
     e: Option<String>,
+    // Of private and symmetric keys (RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1): whether they are there.
     #[serde(default, deserialize_with = "crate::json::present")]
     d: bool,
     #[serde(default, deserialize_with = "crate::json::present")]
+    p: bool,
+    #[serde(default, deserialize_with = "crate::json::present")]
+    q: bool,
+    #[serde(default, deserialize_with = "crate::json::present")]
+    dp: bool,
+    #[serde(default, deserialize_with = "crate::json::present")]
+    dq: bool,
+    #[serde(default, deserialize_with = "crate::json::present")]
+    qi: bool,
+    #[serde(default, deserialize_with = "crate::json::present")]
+    oth: bool,
+    #[serde(default, deserialize_with = "crate::json::present")]
     k: bool,
+}
+
+impl Members {
+    fn has_private_parts(&self) -> bool {
+        self.d || self.p || self.q || self.dp || self.dq || self.qi || self.oth || self.k
+    }
 }
 
 impl Jwk {
@@ -70,7 +89,7 @@ impl Jwk {
     /// [`JwkError`]: a text that is no JWK, a kind of key that is not supported, or octets that are no such key.
     pub fn parse(json: &str) -> Result<Self, JwkError> {
         let members: Members = strict_object(json.as_bytes())?;
-        if members.d || members.k {
+        if members.has_private_parts() {
             return Err(JwkError::Private);
         }
         let key = match (members.kty.as_str(), members.crv.as_deref()) {
@@ -83,7 +102,10 @@ impl Jwk {
                 }
                 PublicKey::ec(curve, &x, &y)?
             }
-            ("RSA", _) => PublicKey::rsa(&octets("n", members.n)?, &octets("e", members.e)?)?,
+            ("RSA", _) => {
+                let (n, e) = (octets("n", members.n)?, octets("e", members.e)?);
+                PublicKey::rsa(without_leading_zeros(&n), without_leading_zeros(&e))?
+            }
             ("OKP", Some("Ed25519")) => PublicKey::ed25519(&octets("x", members.x)?)?,
             ("EC" | "OKP", None) => return Err(JwkError::Missing("crv")),
             ("OKP", Some(curve)) => return Err(JwkError::Unsupported(crate::json::excerpt(curve))),
@@ -151,7 +173,14 @@ const fn curve_name(curve: EcCurve) -> &'static str {
 }
 
 fn octets(name: &'static str, text: Option<String>) -> Result<Vec<u8>, JwkError> {
-    base64url::decode(&text.ok_or(JwkError::Missing(name))?).map_err(|_| JwkError::Base64Url(name))
+    base64url::decode(&text.ok_or(JwkError::Missing(name))?).or(Err(JwkError::Base64Url(name)))
+}
+
+/// Surplus zero octets before a number of an RSA key do not count, though RFC 7518 section 6.3.1.1 forbids them: some
+/// libraries write the sign octet of DER too. They are gone from the thumbprint (erratum 7565 of RFC 8555).
+fn without_leading_zeros(octets: &[u8]) -> &[u8] {
+    let start = octets.iter().position(|octet| *octet != 0).unwrap_or(octets.len());
+    octets.get(start..).unwrap_or_default()
 }
 
 /// The subjectPublicKeyInfo ends in the raw key: x and y for a curve, x for Ed25519.
@@ -168,13 +197,8 @@ fn canonical_json(key: &PublicKey) -> String {
             format!(r#"{{"crv":"{name}","kty":"EC","x":"{x}","y":"{y}"}}"#)
         }
         PublicKeyKind::Rsa { .. } => {
-            // Erratum 7565: surplus leading zero octets do not count.
-            let strip = |octets: &[u8]| {
-                let start = octets.iter().position(|octet| *octet != 0).unwrap_or(octets.len());
-                base64url::encode(octets.get(start..).unwrap_or_default())
-            };
             let (n, e) = key.rsa_parts().unwrap_or_default();
-            format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, strip(e), strip(n))
+            format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, base64url::encode(e), base64url::encode(n))
         }
         PublicKeyKind::Ed25519 => {
             format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, base64url::encode(tail(key, 32)))

@@ -1,4 +1,8 @@
 //! Signed requests: the flattened JSON serialization of RFC 7515 section 7.2.2, narrowed by RFC 8555 section 6.2.
+//!
+//! `Debug` shows headers and lengths, never a payload: what is signed may hold secrets.
+
+use std::fmt;
 
 use certus_pki::{PublicKey, SignatureEncoding};
 use serde::Deserialize;
@@ -11,7 +15,7 @@ use crate::json::{JsonError, Text, strict_object};
 use crate::problem::{Problem, ProblemKind};
 
 /// A request that was read but not verified: it says what it likes.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct FlattenedJws {
     header: ProtectedHeader,
     payload: Vec<u8>,
@@ -164,12 +168,29 @@ impl FlattenedJws {
     }
 }
 
+impl fmt::Debug for FlattenedJws {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug("FlattenedJws", &self.header, &self.payload, f)
+    }
+}
+
+impl fmt::Debug for VerifiedJws {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug("VerifiedJws", &self.header, &self.payload, f)
+    }
+}
+
+fn debug(name: &str, header: &ProtectedHeader, payload: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let payload = format_args!("<{} octets>", payload.len());
+    f.debug_struct(name).field("header", header).field("payload", &payload).finish_non_exhaustive()
+}
+
 fn decode(name: &'static str, text: &str) -> Result<Vec<u8>, JwsError> {
-    base64url::decode(text).map_err(|_| JwsError::Base64Url(name))
+    base64url::decode(text).or(Err(JwsError::Base64Url(name)))
 }
 
 /// A request whose signature holds. Made by [`FlattenedJws::verify`] alone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct VerifiedJws {
     payload: Vec<u8>,
     header: ProtectedHeader,
