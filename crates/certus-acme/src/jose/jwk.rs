@@ -56,10 +56,36 @@ struct Members {
     y: Option<String>,
     n: Option<String>,
     e: Option<String>,
+    #[serde(flatten)]
+    private: PrivateMembers,
+}
+
+/// Members of private and symmetric keys (RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1): true when they are there.
+#[derive(Deserialize)]
+struct PrivateMembers {
     #[serde(default, deserialize_with = "crate::json::present")]
     d: bool,
     #[serde(default, deserialize_with = "crate::json::present")]
     k: bool,
+    #[serde(default, deserialize_with = "crate::json::present")]
+    p: bool,
+    #[serde(default, deserialize_with = "crate::json::present")]
+    q: bool,
+    #[serde(default, deserialize_with = "crate::json::present")]
+    dp: bool,
+    #[serde(default, deserialize_with = "crate::json::present")]
+    dq: bool,
+    #[serde(default, deserialize_with = "crate::json::present")]
+    qi: bool,
+    #[serde(default, deserialize_with = "crate::json::present")]
+    oth: bool,
+}
+
+impl PrivateMembers {
+    fn any(&self) -> bool {
+        let Self { d, k, p, q, dp, dq, qi, oth } = *self;
+        d || k || p || q || dp || dq || qi || oth
+    }
 }
 
 impl Jwk {
@@ -70,7 +96,7 @@ impl Jwk {
     /// [`JwkError`]: a text that is no JWK, a kind of key that is not supported, or octets that are no such key.
     pub fn parse(json: &str) -> Result<Self, JwkError> {
         let members: Members = strict_object(json.as_bytes())?;
-        if members.d || members.k {
+        if members.private.any() {
             return Err(JwkError::Private);
         }
         let key = match (members.kty.as_str(), members.crv.as_deref()) {
