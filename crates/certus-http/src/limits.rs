@@ -12,6 +12,9 @@ pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request's header may take, and how long a connection may idle between requests: longer than the pause
 /// between two polls, so that clients keep their connection.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a connection may say nothing, or take nothing of what it is told, where no limit above applies: as long as
+/// the usual time-outs of proxies, and far longer than any answer is held back.
+pub const SILENCE: Duration = Duration::from_secs(60);
 /// How long a TLS handshake may take.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Octets of a request's header: twenty times what ACME clients send.

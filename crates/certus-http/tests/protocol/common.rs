@@ -7,8 +7,12 @@ use std::sync::Arc;
 use certus_acme::{Problem, ProblemKind, RawIdentifier};
 use certus_pki::{Clock, KeyAlgorithm, ManualClock, SystemClock};
 use certus_testkit::{Answer, Http01Target, Setup, TestAuthority, TestClient};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 
 /// A running authority and the web server that it validates at. Every test has its own.
 #[derive(Debug)]
@@ -64,6 +68,30 @@ impl World {
         let client = self.stranger().await;
         client.new_account().await.unwrap();
         client
+    }
+
+    /// A TLS connection to the authority with these versions and protocols, to write to and read from as one likes.
+    pub(crate) async fn tls(
+        &self,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+        protocols: &[&[u8]],
+    ) -> std::io::Result<TlsStream<TcpStream>> {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(self.authority.root_pem.as_bytes()).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+        let name = ServerName::try_from("localhost").unwrap();
+        tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, self.tcp().await?).await
+    }
+
+    /// A TCP connection to the authority.
+    pub(crate) async fn tcp(&self) -> std::io::Result<TcpStream> {
+        TcpStream::connect(self.authority.external_url.strip_prefix("https://").unwrap()).await
     }
 
     /// The URL of a path of the authority.

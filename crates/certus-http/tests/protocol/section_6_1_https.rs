@@ -1,15 +1,10 @@
 //! RFC 8555 section 6.1: HTTPS, browsers, and base64url.
 
-use std::sync::Arc;
-
 use certus_acme::{ProblemKind, base64url};
 use certus_pki::{KeyAlgorithm, KeyPair};
 use certus_testkit::{CsrOptions, Member, RawHttp, csr};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use crate::common::{Resources, World, assert_malformed, order_for};
 
@@ -32,22 +27,6 @@ async fn nothing_of_acme_is_served_without_tls() {
         let publications = format!("{}{path}", world.authority.pki_url);
         assert_eq!(plain.get(&publications).await.unwrap().status, 404, "{publications}");
     }
-}
-
-/// What the server says to a TLS handshake with only these versions.
-async fn handshake(world: &World, version: &'static rustls::SupportedProtocolVersion) -> std::io::Result<()> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(world.authority.root_pem.as_bytes()).unwrap()).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[version])
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let address = world.authority.external_url.strip_prefix("https://").unwrap();
-    let stream = TcpStream::connect(address).await?;
-    let name = ServerName::try_from("localhost").unwrap();
-    tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await.map(|_| ())
 }
 
 /// A ClientHello of RFC 5246 section 7.4.1.2 without extensions, in one record.
@@ -74,14 +53,13 @@ fn client_hello(version: [u8; 2], suites: &[[u8; 2]]) -> Vec<u8> {
 async fn tls_is_1_2_or_1_3_with_modern_suites() {
     let world = World::new().await;
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
-        handshake(&world, version).await.unwrap();
+        world.tls(&[version], &[b"http/1.1"]).await.unwrap();
     }
     const ECDHE_ECDSA_AES128_GCM: [u8; 2] = [0xc0, 0x2b];
     const ECDHE_ECDSA_AES128_CBC: [u8; 2] = [0xc0, 0x09];
     const ECDHE_ECDSA_3DES: [u8; 2] = [0xc0, 0x08];
     const ECDHE_ECDSA_RC4: [u8; 2] = [0xc0, 0x07];
     const ECDHE_ECDSA_NULL: [u8; 2] = [0xc0, 0x06];
-    let address = world.authority.external_url.strip_prefix("https://").unwrap();
     for (what, version, suite) in [
         ("TLS 1.0", [3, 1], ECDHE_ECDSA_AES128_CBC),
         ("TLS 1.1", [3, 2], ECDHE_ECDSA_AES128_CBC),
@@ -90,7 +68,7 @@ async fn tls_is_1_2_or_1_3_with_modern_suites() {
         ("RC4", [3, 3], ECDHE_ECDSA_RC4),
         ("NULL", [3, 3], ECDHE_ECDSA_NULL),
     ] {
-        let mut stream = TcpStream::connect(address).await.unwrap();
+        let mut stream = world.tcp().await.unwrap();
         stream.write_all(&client_hello(version, &[suite])).await.unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.unwrap();
