@@ -187,7 +187,12 @@ impl Store for FaultyStore {
         self.inner.open_counts(account, now).await
     }
 
-    async fn open_order(&self, order: &Order, authorizations: &[Authorization], audit: AuditEvent) -> Result<(), StoreError> {
+    async fn open_order(
+        &self,
+        order: &Order,
+        authorizations: &[Authorization],
+        audit: AuditEvent,
+    ) -> Result<(), StoreError> {
         self.fault("open_order", Moment::Before)?;
         let done = self.inner.open_order(order, authorizations, audit).await;
         self.fault("open_order", Moment::After)?;
@@ -206,28 +211,53 @@ impl Store for FaultyStore {
         self.inner.authorization_of(challenge).await
     }
 
-    async fn deactivate_authorization(&self, read: Version, authorization: &Authorization, audit: AuditEvent) -> Result<(), StoreError> {
+    async fn deactivate_authorization(
+        &self,
+        read: Version,
+        authorization: &Authorization,
+        audit: AuditEvent,
+    ) -> Result<(), StoreError> {
         self.fault("deactivate_authorization", Moment::Before)?;
         let done = self.inner.deactivate_authorization(read, authorization, audit).await;
         self.fault("deactivate_authorization", Moment::After)?;
         done
     }
 
-    async fn begin_validation(&self, read: Version, authorization: &Authorization, job: &Job, process: ProcessId, audit: AuditEvent) -> Result<Lease, StoreError> {
+    async fn begin_validation(
+        &self,
+        read: Version,
+        authorization: &Authorization,
+        job: &Job,
+        process: ProcessId,
+        audit: AuditEvent,
+    ) -> Result<Lease, StoreError> {
         self.fault("begin_validation", Moment::Before)?;
         let done = self.inner.begin_validation(read, authorization, job, process, audit).await;
         self.fault("begin_validation", Moment::After)?;
         done
     }
 
-    async fn settle_authorization(&self, lease: Lease, read: Version, authorization: &Authorization, audit: AuditEvent) -> Result<(), StoreError> {
+    async fn settle_authorization(
+        &self,
+        lease: Lease,
+        read: Version,
+        authorization: &Authorization,
+        audit: AuditEvent,
+    ) -> Result<(), StoreError> {
         self.fault("settle_authorization", Moment::Before)?;
         let done = self.inner.settle_authorization(lease, read, authorization, audit).await;
         self.fault("settle_authorization", Moment::After)?;
         done
     }
 
-    async fn begin_issuance(&self, read: Version, order: &Order, job: &Job, process: ProcessId, audit: AuditEvent) -> Result<Lease, StoreError> {
+    async fn begin_issuance(
+        &self,
+        read: Version,
+        order: &Order,
+        job: &Job,
+        process: ProcessId,
+        audit: AuditEvent,
+    ) -> Result<Lease, StoreError> {
         self.fault("begin_issuance", Moment::Before)?;
         let done = self.inner.begin_issuance(read, order, job, process, audit).await;
         self.fault("begin_issuance", Moment::After)?;
@@ -241,14 +271,27 @@ impl Store for FaultyStore {
         done
     }
 
-    async fn complete_issuance(&self, lease: Lease, read: Version, order: &Order, certificate: &IssuedCertificate, audit: AuditEvent) -> Result<(), StoreError> {
+    async fn complete_issuance(
+        &self,
+        lease: Lease,
+        read: Version,
+        order: &Order,
+        certificate: &IssuedCertificate,
+        audit: AuditEvent,
+    ) -> Result<(), StoreError> {
         self.fault("complete_issuance", Moment::Before)?;
         let done = self.inner.complete_issuance(lease, read, order, certificate, audit).await;
         self.fault("complete_issuance", Moment::After)?;
         done
     }
 
-    async fn fail_issuance(&self, lease: Lease, read: Version, order: &Order, audit: AuditEvent) -> Result<(), StoreError> {
+    async fn fail_issuance(
+        &self,
+        lease: Lease,
+        read: Version,
+        order: &Order,
+        audit: AuditEvent,
+    ) -> Result<(), StoreError> {
         self.fault("fail_issuance", Moment::Before)?;
         let done = self.inner.fail_issuance(lease, read, order, audit).await;
         self.fault("fail_issuance", Moment::After)?;
@@ -277,7 +320,12 @@ impl Store for FaultyStore {
         self.inner.certificate(id).await
     }
 
-    async fn certificates(&self, suffix: Option<&str>, after: Option<i64>, limit: u32) -> Result<Page<CertificateEntry>, StoreError> {
+    async fn certificates(
+        &self,
+        suffix: Option<&str>,
+        after: Option<i64>,
+        limit: u32,
+    ) -> Result<Page<CertificateEntry>, StoreError> {
         self.inner.certificates(suffix, after, limit).await
     }
 
@@ -385,5 +433,4 @@ impl Store for FaultyStore {
     async fn check(&self) -> Result<(), StoreError> {
         self.inner.check().await
     }
-
 }

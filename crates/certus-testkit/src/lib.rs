@@ -1,26 +1,31 @@
 //! What Certus is tested with; stands above every floor and is never part of a release.
 //!
 //! - [`raw_http`]: an HTTP client that sends whatever it is told, byte by byte if need be.
+//! - [`authority`]: a whole authority in this process.
 //! - [`client`]: an ACME client on top of it; [`flow`] is its whole way to a certificate.
 //! - [`forge`]: signed requests in which every part can be wrong.
 //! - [`csr`]: certification requests, likewise.
 //! - [`http_target`]: web servers for http-01, which keep a log of who asked.
 //! - [`faulty_store`], [`recording_signer`]: the real ones, which fail or keep a record when told to.
+//! - [`name_server`]: a DNS server that answers as a test says.
 //! - [`ready`]: waiting for a program to say that it serves.
 //!
 //! Deliberately absent: mocks. What the authority talks to here is real, only small.
 
+pub mod authority;
 pub mod client;
 pub mod csr;
 pub mod faulty_store;
 pub mod flow;
 pub mod forge;
 pub mod http_target;
+pub mod name_server;
 pub mod raw_http;
 pub mod ready;
 pub mod recording_signer;
 pub mod unix;
 
+pub use authority::{Hierarchy, Setup, TestAuthority};
 pub use client::{ClientError, Resource, TestClient};
 pub use csr::{CsrExtension, CsrOptions, NamesIn, csr};
 pub use faulty_store::{COMMIT_POINTS, Fault, FaultyStore};
@@ -28,5 +33,5 @@ pub use flow::Issued;
 pub use forge::{Forge, Member};
 pub use http_target::{Http01Target, Reply, SeenRequest};
 pub use raw_http::{Answer, RawHttp, RawStream};
-pub use recording_signer::RecordingSigner;
 pub use ready::{ReadyFile, wait_for_ready_file};
+pub use recording_signer::RecordingSigner;

@@ -1,6 +1,4 @@
 //! Signed requests: the flattened JSON serialization of RFC 7515 section 7.2.2, narrowed by RFC 8555 section 6.2.
-//!
-//! `Debug` shows headers and lengths, never a payload: what is signed may hold secrets.
 
 use std::fmt;
 
@@ -14,7 +12,7 @@ use crate::base64url;
 use crate::json::{JsonError, Text, strict_object};
 use crate::problem::{Problem, ProblemKind};
 
-/// A request that was read but not verified: it says what it likes.
+/// A request that was read but not verified: it says what it likes. `Debug` shows the header alone.
 #[derive(Clone)]
 pub struct FlattenedJws {
     header: ProtectedHeader,
@@ -133,9 +131,9 @@ impl FlattenedJws {
     ///
     /// # Errors
     ///
-    /// [`JwsError::NoNonce`].
+    /// [`JwsError::NoNonce`]; [`JwsError::NonceSyntax`] when it is not base64url (RFC 8555 section 6.5.2).
     pub fn nonce(&self) -> Result<&str, JwsError> {
-        self.header.nonce.as_deref().ok_or(JwsError::NoNonce)
+        nonce_of(&self.header)
     }
 
     /// Who is said to have signed: exactly one of `kid` and `jwk` (RFC 8555 section 6.2).
@@ -170,26 +168,20 @@ impl FlattenedJws {
 
 impl fmt::Debug for FlattenedJws {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        debug("FlattenedJws", &self.header, &self.payload, f)
+        f.debug_struct("FlattenedJws").field("header", &self.header).finish_non_exhaustive()
     }
 }
 
-impl fmt::Debug for VerifiedJws {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        debug("VerifiedJws", &self.header, &self.payload, f)
-    }
-}
-
-fn debug(name: &str, header: &ProtectedHeader, payload: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let payload = format_args!("<{} octets>", payload.len());
-    f.debug_struct(name).field("header", header).field("payload", &payload).finish_non_exhaustive()
+fn nonce_of(header: &ProtectedHeader) -> Result<&str, JwsError> {
+    let nonce = header.nonce.as_deref().ok_or(JwsError::NoNonce)?;
+    if base64url::is_alphabet(nonce) { Ok(nonce) } else { Err(JwsError::NonceSyntax) }
 }
 
 fn decode(name: &'static str, text: &str) -> Result<Vec<u8>, JwsError> {
     base64url::decode(text).or(Err(JwsError::Base64Url(name)))
 }
 
-/// A request whose signature holds. Made by [`FlattenedJws::verify`] alone.
+/// A request whose signature holds. Made by [`FlattenedJws::verify`] alone. `Debug` shows the header alone.
 #[derive(Clone)]
 pub struct VerifiedJws {
     payload: Vec<u8>,
@@ -213,15 +205,21 @@ impl VerifiedJws {
     ///
     /// # Errors
     ///
-    /// [`JwsError::NoNonce`].
+    /// [`JwsError::NoNonce`]; [`JwsError::NonceSyntax`] when it is not base64url (RFC 8555 section 6.5.2).
     pub fn nonce(&self) -> Result<&str, JwsError> {
-        self.header.nonce.as_deref().ok_or(JwsError::NoNonce)
+        nonce_of(&self.header)
     }
 
     /// Whether this is a POST-as-GET: an empty payload, not `{}` (RFC 8555 section 6.3).
     #[must_use]
     pub fn is_post_as_get(&self) -> bool {
         self.payload.is_empty()
+    }
+}
+
+impl fmt::Debug for VerifiedJws {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifiedJws").field("header", &self.header).finish_non_exhaustive()
     }
 }
 
@@ -255,6 +253,9 @@ pub enum JwsError {
     /// No nonce.
     #[error("the protected header has no \"nonce\"; use the one in this answer")]
     NoNonce,
+    /// A nonce that no server can have made.
+    #[error("the \"nonce\" is not base64url (RFC 8555 section 6.5.2)")]
+    NonceSyntax,
     /// Both of kid and jwk, or neither.
     #[error("the protected header must have exactly one of \"kid\" and \"jwk\"")]
     KeyReference,
@@ -281,6 +282,7 @@ impl JwsError {
             | Self::Header(_)
             | Self::Critical
             | Self::NoUrl
+            | Self::NonceSyntax
             | Self::KeyReference => ProblemKind::Malformed,
             Self::Algorithm(_) => ProblemKind::BadSignatureAlgorithm,
             Self::NoNonce => ProblemKind::BadNonce,

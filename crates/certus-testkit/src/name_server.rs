@@ -1,5 +1,7 @@
 //! A name server of the test's own: UDP and TCP on one loopback port.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::{Arc, Mutex};
@@ -10,41 +12,50 @@ use hickory_proto::rr::{Name, RData, Record, RecordType};
 
 /// How a question came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Transport {
+pub enum Transport {
+    /// In a datagram.
     Udp,
+    /// On a connection.
     Tcp,
 }
 
 /// A question, its name in lower case.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Question {
-    pub(crate) name: String,
-    pub(crate) record_type: RecordType,
-    pub(crate) transport: Transport,
+pub struct Question {
+    /// The name, without the last dot.
+    pub name: String,
+    /// The type of record.
+    pub record_type: RecordType,
+    /// How it came.
+    pub transport: Transport,
 }
 
 /// What to answer.
 #[derive(Debug, Clone)]
-pub(crate) enum Reply {
+pub enum Reply {
     /// These records; none of the type asked is "no data".
     Records(Vec<Record>),
+    /// This code and no records.
     Code(ResponseCode),
     /// An empty answer with the truncation bit.
     Truncated,
     /// The records, under the question in lower case as a server does that ignores 0x20.
     LowerCase(Vec<Record>),
+    /// Nothing at all.
     Silence,
 }
 
 /// A running name server. It ends with the test process.
 #[derive(Debug)]
-pub(crate) struct NameServer {
-    pub(crate) address: SocketAddr,
+pub struct NameServer {
+    /// Where it answers, by UDP and TCP.
+    pub address: SocketAddr,
     asked: Arc<Mutex<Vec<Question>>>,
 }
 
 impl NameServer {
-    pub(crate) fn start(reply: impl Fn(&Question) -> Reply + Send + Sync + 'static) -> Self {
+    /// One that answers as `reply` says.
+    pub fn start(reply: impl Fn(&Question) -> Reply + Send + Sync + 'static) -> Self {
         let (udp, tcp) = bind();
         let address = udp.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -69,7 +80,7 @@ impl NameServer {
     }
 
     /// One that knows these names, by A and AAAA, and no other.
-    pub(crate) fn with(names: &[(&str, &[IpAddr])]) -> Self {
+    pub fn with(names: &[(&str, &[IpAddr])]) -> Self {
         let names: Vec<(String, Vec<IpAddr>)> =
             names.iter().map(|(name, addresses)| ((*name).to_owned(), addresses.to_vec())).collect();
         Self::start(move |question| match names.iter().find(|(name, _)| *name == question.name) {
@@ -79,13 +90,13 @@ impl NameServer {
     }
 
     /// What has been asked so far.
-    pub(crate) fn asked(&self) -> Vec<Question> {
+    pub fn asked(&self) -> Vec<Question> {
         self.asked.lock().unwrap().clone()
     }
 }
 
 /// An A or AAAA record.
-pub(crate) fn address(owner: &str, ip: IpAddr) -> Record {
+pub fn address(owner: &str, ip: IpAddr) -> Record {
     let data = match ip {
         IpAddr::V4(ip) => RData::A(A(ip)),
         IpAddr::V6(ip) => RData::AAAA(AAAA(ip)),
@@ -94,7 +105,7 @@ pub(crate) fn address(owner: &str, ip: IpAddr) -> Record {
 }
 
 /// A CNAME record.
-pub(crate) fn alias(owner: &str, target: &str) -> Record {
+pub fn alias(owner: &str, target: &str) -> Record {
     let [owner, target] = [owner, target].map(|name| Name::from_ascii(format!("{name}.")).unwrap());
     Record::from_rdata(owner, 300, RData::CNAME(CNAME(target)))
 }

@@ -1,0 +1,267 @@
+//! An authority in this process: the real store, validator, issuers and listeners on loopback, with a clock that a test
+//! may move and parts that it may wrap.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use certus_ca::id::ProcessId;
+use certus_ca::issuers::{Issuers, ProfileRule, crl_url, issuer_url};
+use certus_ca::ports::{Process, Store, Validator};
+use certus_ca::{Ca, Parts, keep};
+use certus_http::{PkiSite, Urls};
+use certus_pki::{
+    CaSubject, Certificate, CertificateChain, Clock, CrlScope, DnsName, Issuer, KeyAlgorithm, KeyPair,
+    ObjectIdentifier, Profile, Signer, SubjectName, SystemClock, create_crl, create_intermediate, create_root,
+};
+use certus_validate::{Config, LocalNames, Validators};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::http_target::Http01Target;
+
+/// What a test may decide about its authority.
+pub struct Setup {
+    /// Where it remembers.
+    pub store: Arc<dyn Store>,
+    /// The present.
+    pub clock: Arc<dyn Clock>,
+    /// The port that http-01 is validated at.
+    pub http_01_port: u16,
+    /// Changes the settings of validation.
+    pub validation: fn(&mut Config),
+    /// Takes the validator's place, if given.
+    pub validator: Option<Arc<dyn Validator>>,
+    /// Wraps the issuing key.
+    pub signer: Box<dyn FnOnce(Arc<dyn Signer>) -> Arc<dyn Signer> + Send>,
+    /// Kind of the root's and the issuer's key.
+    pub key: KeyAlgorithm,
+    /// Name constraints of the issuer.
+    pub permitted: Vec<DnsName>,
+    /// How long leaves are valid.
+    pub lifetime: Duration,
+    /// Policies of leaves.
+    pub policies: Vec<ObjectIdentifier>,
+    /// CRL shards.
+    pub shards: u32,
+    /// The issuer and its root, to start again with the same ones.
+    pub hierarchy: Option<Hierarchy>,
+    /// Whether the duties of the background run.
+    pub duties: bool,
+}
+
+impl std::fmt::Debug for Setup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Setup").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+impl Setup {
+    /// The usual: the machine's clock, a P-256 hierarchy, http-01 at the target's port.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, target: &Http01Target) -> Self {
+        Self {
+            store,
+            clock: Arc::new(SystemClock),
+            http_01_port: target.port(),
+            validation: |_| {},
+            validator: None,
+            signer: Box::new(|signer| signer),
+            key: KeyAlgorithm::EcP256,
+            permitted: Vec::new(),
+            lifetime: Duration::from_secs(90 * 24 * 3600),
+            policies: Vec::new(),
+            shards: 4,
+            hierarchy: None,
+            duties: true,
+        }
+    }
+}
+
+/// A root and an issuer beneath it.
+#[derive(Debug, Clone)]
+pub struct Hierarchy {
+    /// The root.
+    pub root: Certificate,
+    /// The root's CRL in DER.
+    pub root_crl: Vec<u8>,
+    /// The issuer first, then the root.
+    pub chain: CertificateChain,
+    /// The issuer's key, PKCS #8.
+    pub key: Vec<u8>,
+    /// Where it publishes.
+    pub pki_url: String,
+}
+
+impl Hierarchy {
+    async fn create(setup: &Setup, pki_url: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let now = setup.clock.now();
+        let subject = |name: &str| CaSubject { common_name: name.to_owned(), ..CaSubject::default() };
+        let root_key = KeyPair::generate(setup.key)?;
+        let year = Duration::from_secs(365 * 24 * 3600);
+        let root = create_root(&subject("Test Root"), &root_key, 20 * year, now).await?;
+        let root_id = root_id(&root);
+        let issuer_key = KeyPair::generate(setup.key)?;
+        let issuer = create_intermediate(
+            &subject("Test Issuer"),
+            &root,
+            &root_key,
+            issuer_key.public_key(),
+            &setup.permitted,
+            &issuer_url(pki_url, &root_id),
+            &crl_url(pki_url, &root_id, 0),
+            5 * year,
+            now,
+        )
+        .await?;
+        let crl = create_crl(&root, &root_key, 1, now, now + year, &[], CrlScope::Everything).await?;
+        let chain = CertificateChain::new(vec![issuer, root.clone()]).ok_or("an empty chain")?;
+        Ok(Self {
+            root,
+            root_crl: crl.der().to_vec(),
+            chain,
+            key: issuer_key.to_pkcs8().to_vec(),
+            pki_url: pki_url.to_owned(),
+        })
+    }
+}
+
+/// The id of a root in URLs: as [`Issuer::id`] makes it.
+fn root_id(root: &Certificate) -> String {
+    data_encoding::HEXLOWER.encode(&root.sha256()[..10])
+}
+
+/// A running authority. Dropping it ends it without grace.
+#[derive(Debug)]
+pub struct TestAuthority {
+    /// The authority itself.
+    pub ca: Ca,
+    /// Where its directory is.
+    pub directory_url: String,
+    /// Its external URL.
+    pub external_url: String,
+    /// Where its publications are.
+    pub pki_url: String,
+    /// Its root as PEM.
+    pub root_pem: String,
+    /// Its root and issuer.
+    pub hierarchy: Hierarchy,
+    soft: CancellationToken,
+    hard: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl TestAuthority {
+    /// Starts an authority on free ports of loopback.
+    ///
+    /// # Errors
+    ///
+    /// Whatever went wrong.
+    pub async fn start(mut setup: Setup) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let acme = TcpListener::bind("127.0.0.1:0").await?;
+        let publications = TcpListener::bind("127.0.0.1:0").await?;
+        let external_url = format!("https://localhost:{}", acme.local_addr()?.port());
+        let listening = format!("http://localhost:{}", publications.local_addr()?.port());
+        let hierarchy = match setup.hierarchy.take() {
+            Some(hierarchy) => hierarchy,
+            None => Hierarchy::create(&setup, &listening).await?,
+        };
+        let signer: Arc<dyn Signer> = Arc::new(KeyPair::from_pkcs8(&hierarchy.key)?);
+        let issuer = Arc::new(Issuer::new(hierarchy.chain.clone(), (setup.signer)(signer))?);
+        let profile = Profile {
+            name: "classic".to_owned(),
+            lifetime: setup.lifetime,
+            backdate: Duration::from_secs(3600),
+            policies: setup.policies,
+        };
+        let rule =
+            ProfileRule { profile, description: String::new(), ecdsa: Arc::clone(&issuer), rsa: Arc::clone(&issuer) };
+        let issuers = Issuers {
+            profiles: BTreeMap::from([("classic".to_owned(), rule)]),
+            default_profile: "classic".to_owned(),
+            pki_url: hierarchy.pki_url.clone(),
+            shards: setup.shards,
+        };
+        let validator = match setup.validator {
+            Some(validator) => validator,
+            None => {
+                let mut config = Config {
+                    http_port: setup.http_01_port,
+                    permit: vec!["127.0.0.0/8".parse()?, "::1/128".parse()?],
+                    local_names: LocalNames::Localhost,
+                    own_listeners: vec![acme.local_addr()?, publications.local_addr()?],
+                    ..Config::default()
+                };
+                (setup.validation)(&mut config);
+                Arc::new(Validators::new(config)?)
+            }
+        };
+        let process = Process {
+            id: ProcessId::random(),
+            host: "test".to_owned(),
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let parts = Parts { store: setup.store, validator, issuers, clock: setup.clock, process };
+        let ca = Ca::open(parts).await?;
+        keep::publish_crls(&ca).await?;
+        let tls = own_tls(&ca).await?;
+
+        let (soft, hard, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
+        let urls = Urls::new(&external_url, &[])?;
+        let directory_url = urls.directory();
+        tasks.spawn(certus_http::serve_acme(acme, tls, ca.clone(), urls, soft.clone(), hard.clone()));
+        let site = PkiSite {
+            ca: ca.clone(),
+            base_path: String::new(),
+            root_pem: hierarchy.root.pem(),
+            root_id: root_id(&hierarchy.root),
+            root_der: hierarchy.root.der().to_vec(),
+            root_crl: Some(hierarchy.root_crl.clone()),
+        };
+        tasks.spawn(certus_http::serve_pki(publications, site, soft.clone(), hard.clone()));
+        if setup.duties {
+            let (background, soft, hard) = (ca.clone(), soft.clone(), hard.clone());
+            tasks.spawn(async move { background.run(soft, hard).await });
+        }
+        tasks.close();
+        let (pki_url, root_pem) = (hierarchy.pki_url.clone(), hierarchy.root.pem());
+        Ok(Self { ca, directory_url, external_url, pki_url, root_pem, hierarchy, soft, hard, tasks })
+    }
+
+    /// Ends it in good order.
+    pub async fn stop(self) {
+        self.soft.cancel();
+        self.tasks.wait().await;
+    }
+}
+
+impl Drop for TestAuthority {
+    fn drop(&mut self) {
+        self.soft.cancel();
+        self.hard.cancel();
+    }
+}
+
+async fn own_tls(ca: &Ca) -> Result<Arc<ArcSwap<rustls::ServerConfig>>, Box<dyn std::error::Error + Send + Sync>> {
+    let key = KeyPair::generate(KeyAlgorithm::EcP256)?;
+    let names = BTreeSet::from([
+        SubjectName::Dns(DnsName::parse("localhost")?),
+        SubjectName::Ip(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+    ]);
+    // An issuer with name constraints cannot certify the listener; a test of such an issuer says so here.
+    let chain = ca.issue_own(names, &key).await?;
+    let chain: Vec<_> = chain.certificates().iter().map(|one| CertificateDer::from(one.der().to_vec())).collect();
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_pkcs8().to_vec()));
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Arc::new(ArcSwap::from_pointee(config)))
+}
