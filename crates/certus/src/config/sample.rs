@@ -32,7 +32,7 @@ pub fn text(choices: &Choices<'_>) -> String {
     let pki_url = quoted(pki_url.as_str());
     let store = quoted(store);
     format!(
-        r#"# The settings of this Certus. Paths begin at the directory of this file. Durations and sizes carry their unit:
+        r##"# The settings of this Certus. Paths begin at the directory of this file. Durations and sizes carry their unit:
 # "30s", "10m", "12h", "90d"; "512 B", "64 KiB". A line beginning with "#" and a key shows the default.
 # After a change: certus ca check, then restart the authority.
 version = 1
@@ -45,7 +45,7 @@ external_url = {external_url}
 # Where certificates say that their issuer and CRL are: plain http, since clients fetch them before they can trust TLS.
 pki_url = {pki_url}
 
-# Where the two are listened for. Put no TLS proxy in front of the first one.
+# Where the two are listened for. ACME is spoken over TLS only, with a certificate of the authority's own.
 listen = "{listen}"
 pki_listen = "{pki_listen}"
 
@@ -104,6 +104,6 @@ url = {store}
 # error, warn, info, debug or trace; by module as "info,certus_validate=debug". Text or json, to standard error.
 #level = "info"
 #format = "text"
-"#
+"##
     )
 }
