@@ -50,9 +50,9 @@ pub fn check_contact(url: &str) -> Result<(), ContactError> {
     }
 }
 
-/// `atext` of RFC 5322 section 3.2.3 but for what has a meaning of its own in a URL (RFC 6068 section 2).
+/// `atext` of RFC 5322 section 3.2.3, without what a URL has to escape (RFC 6068 section 2); escapes are not taken.
 fn is_atom_octet(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || b"!$&'*+-/=^_`{|}~".contains(&octet)
+    octet.is_ascii_alphanumeric() || b"!$'*+-_~".contains(&octet)
 }
 
 /// Why a contact URL was refused.

@@ -3,6 +3,7 @@
 //! Deliberately absent: every other serialization, encryption, and MACs.
 
 mod algorithm;
+mod ed25519;
 mod jwk;
 mod jws;
 mod sign;

@@ -43,3 +43,34 @@ impl fmt::Debug for KeyAuthorization {
         f.write_str("<secret>")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jose::Jwk;
+
+    const TOKEN: &str = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA";
+
+    fn of(jwk: &str) -> KeyAuthorization {
+        KeyAuthorization::new(&Token::parse(TOKEN).unwrap(), &Jwk::parse(jwk).unwrap().thumbprint())
+    }
+
+    // The key of RFC 8037 appendix A.2, whose thumbprint appendix A.3 gives; the digest is Python's hashlib's.
+    // conformance: 8555-8.1-01
+    #[test]
+    fn token_and_thumbprint_are_joined_by_a_dot() {
+        let authorization = of(r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#);
+        assert_eq!(authorization.as_str(), format!("{TOKEN}.kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"));
+        assert_eq!(authorization.dns_01_digest(), "lAV291d372xyXVEZRY9j2FQ8g1TYpOaJr620CiahePA");
+        assert_eq!(
+            data_encoding::HEXLOWER.encode(&authorization.tls_alpn_01_digest()),
+            "940576f75777ef6c725d5119458f63d8543c8354d8a4e689afadb40a26a178f0"
+        );
+    }
+
+    #[test]
+    fn debug_tells_nothing() {
+        let authorization = of(r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#);
+        assert_eq!(format!("{authorization:?}"), "<secret>");
+    }
+}

@@ -1,24 +1,36 @@
-//! The only place with SQL. No decision: it stores what it is handed, or says `Conflict`.
+//! Durable state: the one place with SQL.
 //!
-//! [`connect`] opens a backend by its [`StoreUrl`]. The schema is told in `docs/schema.md`.
+//! It stores what it is handed, or says [`StoreError::Conflict`]; it decides nothing. [`connect`] gives the store of a
+//! [`StoreUrl`] behind the port [`certus_ca::ports::Store`]. A write becomes data, queues for the backend's one writer,
+//! and is answered once the transaction it was grouped into has been committed; reads go to connections of their own.
+//! Tables and their reasons: `docs/schema.md`.
 
+mod config;
+mod database;
+mod migration;
+mod operation;
+mod reads;
 mod rows;
 mod sqlite;
-mod url;
+pub mod statements;
+mod suffix;
+mod unix;
 
 use std::sync::Arc;
 
 use certus_ca::ports::{Store, StoreError};
 
-pub use url::{StoreUrl, StoreUrlError};
+pub use config::{StoreUrl, StoreUrlError};
+pub use sqlite::SqliteConfig;
 
-/// Opens a store and brings its schema up to date.
+/// Opens a store and brings its schema up to date. It closes when the last clone of the returned handle is dropped;
+/// writes that had queued by then are still committed.
 ///
 /// # Errors
 ///
 /// [`StoreError::Unavailable`] when it cannot be reached, [`StoreError::NewerSchema`] when a newer version wrote it.
 pub async fn connect(url: &StoreUrl) -> Result<Arc<dyn Store>, StoreError> {
     match url {
-        StoreUrl::Sqlite { path } => Ok(Arc::new(sqlite::Sqlite::open(path)?)),
+        StoreUrl::Sqlite(config) => Ok(Arc::new(sqlite::connect(config)?)),
     }
 }

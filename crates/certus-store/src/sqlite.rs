@@ -1,113 +1,101 @@
-//! The embedded store: one file, one writer that commits what has queued with one fsync, readers of their own.
+//! The embedded store: one SQLite file, one writer thread, readers beside it.
+//!
+//! The file is in WAL mode with `synchronous=FULL`, so that an answered write survives a power cut. One process uses it
+//! at a time; the lock of the state directory sees to that, not this crate. Where to go: [`writer`] groups writes into
+//! commits, `write_*` play them, [`readers`] and `read_*` answer questions.
 
-mod accounts;
-mod authority;
-mod certificates;
-mod jobs;
-mod orders;
+mod fault;
+mod open;
+mod play;
+mod read_authority;
+mod read_certificate;
+mod read_order;
+mod readers;
+mod write_account;
+mod write_authority;
+mod write_issuance;
+mod write_job;
+mod write_order;
+mod write_reap;
 mod writer;
 
-use std::path::Path;
-
-use parking_lot::Mutex;
-use rusqlite::{Connection, OpenFlags};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use certus_ca::ports::StoreError;
-use writer::Writer;
 
-/// Readers kept open. Reads are short and inline; more than this run at once only under a flood.
-const READERS: usize = 8;
-/// Statements kept prepared on each connection: all there are.
-const STATEMENTS: usize = 96;
+use crate::database::Database;
+use crate::operation::Queue;
 
-mod embedded {
-    refinery::embed_migrations!("migrations/sqlite");
+/// Where the embedded store is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SqliteConfig {
+    /// The file; made, readable by its owner alone, when it is not there. Its directory must exist.
+    pub path: PathBuf,
+    /// How large the file may become, in bytes; `None` leaves that to the disk. Beyond it writes are
+    /// [`StoreError::Unavailable`], and reads go on.
+    pub max_bytes: Option<u64>,
 }
 
-/// A store in one file.
-#[derive(Debug)]
-pub(crate) struct Sqlite {
-    path: std::path::PathBuf,
-    readers: Mutex<Vec<Connection>>,
-    writer: Writer,
-}
-
-impl Sqlite {
-    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        let mut connection = connect(path)?;
-        migrate(&mut connection)?;
-        let checkpointer = connect(path)?;
-        Ok(Self {
-            path: path.to_owned(),
-            readers: Mutex::new(Vec::new()),
-            writer: Writer::start(connection, checkpointer)?,
-        })
+impl SqliteConfig {
+    /// The store in that file, as large as the disk allows.
+    #[must_use]
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), max_bytes: None }
     }
+}
 
-    /// Reads on a connection of its own. A read touches a few rows of a memory-mapped file; handing it to another
-    /// thread would cost more than the read.
-    fn read<T>(&self, query: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let kept = self.readers.lock().pop();
-        let connection = match kept {
-            Some(connection) => connection,
-            None => connect(&self.path)?,
-        };
-        let found = query(&connection);
-        let mut readers = self.readers.lock();
-        if readers.len() < READERS {
-            readers.push(connection);
+/// Opens the store, migrating it first.
+pub(crate) fn connect(config: &SqliteConfig) -> Result<Database, StoreError> {
+    open::create_file(&config.path)?;
+    let mut connection = open::writer(config)?;
+    open::migrate(&mut connection)?;
+    let readers = Arc::new(readers::Readers::new(config.path.clone()));
+    let (queue, receiver) = Queue::new();
+    writer::start(config.clone(), connection, receiver)?;
+    Ok(Database::new(queue, Box::new(readers::SharedReaders(readers))))
+}
+
+/// Every statement this backend prepares.
+pub(crate) fn statements() -> Vec<&'static str> {
+    [
+        open::ALL,
+        play::ALL,
+        read_authority::ALL,
+        read_certificate::ALL,
+        read_order::ALL,
+        readers::ALL,
+        write_account::ALL,
+        write_authority::ALL,
+        write_issuance::ALL,
+        write_job::ALL,
+        write_order::ALL,
+        write_reap::ALL,
+    ]
+    .concat()
+}
+
+/// Names SQL texts, and lists them so that a test can prepare each against the schema.
+macro_rules! sql {
+    ($($(#[$doc:meta])* $name:ident = $sql:expr;)+) => {
+        $($(#[$doc])* const $name: &str = $sql;)+
+        /// Every statement of this file.
+        pub(super) const ALL: &[&str] = &[$($name),+];
+    };
+}
+use sql;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_statement_fits_the_migrated_schema() -> Result<(), Box<dyn std::error::Error>> {
+        let mut connection = rusqlite::Connection::open_in_memory()?;
+        open::migrate(&mut connection)?;
+        for statement in statements() {
+            connection.prepare(statement).map_err(|error| format!("{error} in {statement}"))?;
         }
-        found
+        Ok(())
     }
-
-    async fn write<T: Send + 'static>(
-        &self,
-        transaction: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        self.writer.write(transaction).await
-    }
-}
-
-fn connect(path: &Path) -> Result<Connection, StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(failed)?;
-    connection
-        .execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-             PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4096;",
-        )
-        .map_err(failed)?;
-    Ok(connection)
-}
-
-fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
-    let runner = embedded::migrations::runner();
-    let known = runner.get_migrations().iter().map(refinery::Migration::version).max().unwrap_or(0);
-    let found: Option<i64> = connection
-        .query_row("SELECT count(*) FROM sqlite_master WHERE name = 'refinery_schema_history'", [], |row| row.get(0))
-        .and_then(|tables: i64| {
-            if tables == 0 {
-                return Ok(None);
-            }
-            connection.query_row("SELECT max(version) FROM refinery_schema_history", [], |row| row.get(0))
-        })
-        .map_err(failed)?;
-    let number = |version: i64| u32::try_from(version).unwrap_or(u32::MAX);
-    if let Some(found) = found.filter(|found| *found > i64::from(known)) {
-        return Err(StoreError::NewerSchema { found: number(found), known: number(i64::from(known)) });
-    }
-    runner.run(connection).map_err(|error| StoreError::unavailable("the store could not be migrated", error))?;
-    Ok(())
-}
-
-/// What SQLite's refusal means to a caller.
-fn failed(error: rusqlite::Error) -> StoreError {
-    if let rusqlite::Error::SqliteFailure(code, _) = &error
-        && code.code == rusqlite::ErrorCode::ConstraintViolation
-    {
-        return StoreError::Conflict;
-    }
-    StoreError::unavailable("the database file cannot be read or written", error)
 }

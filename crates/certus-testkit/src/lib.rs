@@ -6,7 +6,8 @@
 //! - [`forge`]: signed requests in which every part can be wrong.
 //! - [`csr`]: certification requests, likewise.
 //! - [`http_target`]: web servers for http-01, which keep a log of who asked.
-//! - [`faulty_store`], [`recording_signer`]: the real ones, which fail or keep a record when told to.
+//! - [`faulty_store`], [`faulty_signer`], [`recording_signer`]: the real ones, which fail or keep a record when told to.
+//! - [`name_server`]: a DNS server that answers as a test says.
 //! - [`ready`]: waiting for a program to say that it serves.
 //!
 //! Deliberately absent: mocks. What the authority talks to here is real, only small.
@@ -14,10 +15,12 @@
 pub mod authority;
 pub mod client;
 pub mod csr;
+pub mod faulty_signer;
 pub mod faulty_store;
 pub mod flow;
 pub mod forge;
 pub mod http_target;
+pub mod name_server;
 pub mod raw_http;
 pub mod ready;
 pub mod recording_signer;
@@ -26,6 +29,7 @@ pub mod unix;
 pub use authority::{Hierarchy, Setup, TestAuthority};
 pub use client::{ClientError, Resource, TestClient};
 pub use csr::{CsrExtension, CsrOptions, NamesIn, csr};
+pub use faulty_signer::{SignerFault, SignerPlan};
 pub use faulty_store::{COMMIT_POINTS, Fault, FaultyStore};
 pub use flow::Issued;
 pub use forge::{Forge, Member};

@@ -56,17 +56,9 @@ struct Members {
     y: Option<String>,
     n: Option<String>,
     e: Option<String>,
-    #[serde(flatten)]
-    private: PrivateMembers,
-}
-
-/// Members of private and symmetric keys (RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1): true when they are there.
-#[derive(Deserialize)]
-struct PrivateMembers {
+    // The private members (RFC 7518 sections 6.2.2, 6.3.2 and 6.4): whether they are there, their values are not read.
     #[serde(default, deserialize_with = "crate::json::present")]
     d: bool,
-    #[serde(default, deserialize_with = "crate::json::present")]
-    k: bool,
     #[serde(default, deserialize_with = "crate::json::present")]
     p: bool,
     #[serde(default, deserialize_with = "crate::json::present")]
@@ -79,12 +71,13 @@ struct PrivateMembers {
     qi: bool,
     #[serde(default, deserialize_with = "crate::json::present")]
     oth: bool,
+    #[serde(default, deserialize_with = "crate::json::present")]
+    k: bool,
 }
 
-impl PrivateMembers {
-    fn any(&self) -> bool {
-        let Self { d, k, p, q, dp, dq, qi, oth } = *self;
-        d || k || p || q || dp || dq || qi || oth
+impl Members {
+    fn any_private(&self) -> bool {
+        [self.d, self.p, self.q, self.dp, self.dq, self.qi, self.oth, self.k].contains(&true)
     }
 }
 
@@ -96,7 +89,7 @@ impl Jwk {
     /// [`JwkError`]: a text that is no JWK, a kind of key that is not supported, or octets that are no such key.
     pub fn parse(json: &str) -> Result<Self, JwkError> {
         let members: Members = strict_object(json.as_bytes())?;
-        if members.private.any() {
+        if members.any_private() {
             return Err(JwkError::Private);
         }
         let key = match (members.kty.as_str(), members.crv.as_deref()) {
@@ -104,13 +97,22 @@ impl Jwk {
                 let curve = curve_of(curve)?;
                 let (x, y) = (octets("x", members.x)?, octets("y", members.y)?);
                 // RFC 7518 section 6.2.1.2: the full length of the field, leading zero octets too.
-                if x.len() != field_octets(curve) || y.len() != field_octets(curve) {
+                if x.len() != curve.field_len() || y.len() != curve.field_len() {
                     return Err(JwkError::CoordinateLength);
                 }
                 PublicKey::ec(curve, &x, &y)?
             }
-            ("RSA", _) => PublicKey::rsa(&octets("n", members.n)?, &octets("e", members.e)?)?,
-            ("OKP", Some("Ed25519")) => PublicKey::ed25519(&octets("x", members.x)?)?,
+            ("RSA", _) => {
+                let (n, e) = (octets("n", members.n)?, octets("e", members.e)?);
+                PublicKey::rsa(without_leading_zeros(&n), without_leading_zeros(&e))?
+            }
+            ("OKP", Some("Ed25519")) => {
+                let x = octets("x", members.x)?;
+                if !super::ed25519::is_sound(&x) {
+                    return Err(JwkError::SmallOrder);
+                }
+                PublicKey::ed25519(&x)?
+            }
             ("EC" | "OKP", None) => return Err(JwkError::Missing("crv")),
             ("OKP", Some(curve)) => return Err(JwkError::Unsupported(crate::json::excerpt(curve))),
             (kind, _) => return Err(JwkError::Unsupported(crate::json::excerpt(kind))),
@@ -160,24 +162,15 @@ fn curve_of(name: &str) -> Result<EcCurve, JwkError> {
     }
 }
 
-const fn field_octets(curve: EcCurve) -> usize {
-    match curve {
-        EcCurve::P256 => 32,
-        EcCurve::P384 => 48,
-        EcCurve::P521 => 66,
-    }
-}
-
-const fn curve_name(curve: EcCurve) -> &'static str {
-    match curve {
-        EcCurve::P256 => "P-256",
-        EcCurve::P384 => "P-384",
-        EcCurve::P521 => "P-521",
-    }
-}
-
 fn octets(name: &'static str, text: Option<String>) -> Result<Vec<u8>, JwkError> {
-    base64url::decode(&text.ok_or(JwkError::Missing(name))?).map_err(|_| JwkError::Base64Url(name))
+    base64url::decode(&text.ok_or(JwkError::Missing(name))?).or(Err(JwkError::Base64Url(name)))
+}
+
+/// RFC 7518 section 6.3.1 has RSA's numbers without surplus zeros; those of a client that writes them do not count, in
+/// the thumbprint neither (RFC 8555 section 8.1 with erratum 7565).
+fn without_leading_zeros(number: &[u8]) -> &[u8] {
+    let start = number.iter().position(|octet| *octet != 0).unwrap_or(number.len());
+    number.get(start..).unwrap_or_default()
 }
 
 /// The subjectPublicKeyInfo ends in the raw key: x and y for a curve, x for Ed25519.
@@ -189,18 +182,13 @@ fn tail(key: &PublicKey, octets: usize) -> &[u8] {
 fn canonical_json(key: &PublicKey) -> String {
     match key.kind() {
         PublicKeyKind::Ec(curve) => {
-            let (x, y) = tail(key, 2 * field_octets(curve)).split_at(field_octets(curve));
-            let (name, x, y) = (curve_name(curve), base64url::encode(x), base64url::encode(y));
-            format!(r#"{{"crv":"{name}","kty":"EC","x":"{x}","y":"{y}"}}"#)
+            let (x, y) = tail(key, 2 * curve.field_len()).split_at(curve.field_len());
+            let (x, y) = (base64url::encode(x), base64url::encode(y));
+            format!(r#"{{"crv":"{curve}","kty":"EC","x":"{x}","y":"{y}"}}"#)
         }
         PublicKeyKind::Rsa { .. } => {
-            // Erratum 7565: surplus leading zero octets do not count.
-            let strip = |octets: &[u8]| {
-                let start = octets.iter().position(|octet| *octet != 0).unwrap_or(octets.len());
-                base64url::encode(octets.get(start..).unwrap_or_default())
-            };
             let (n, e) = key.rsa_parts().unwrap_or_default();
-            format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, strip(e), strip(n))
+            format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, base64url::encode(e), base64url::encode(n))
         }
         PublicKeyKind::Ed25519 => {
             format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, base64url::encode(tail(key, 32)))
@@ -226,6 +214,9 @@ pub enum JwkError {
     /// A coordinate is not as long as its field.
     #[error("a coordinate of the jwk is not as long as its curve's field (RFC 7518 section 6.2.1.2)")]
     CoordinateLength,
+    /// An Ed25519 point for which anybody could sign, or a second encoding of a point.
+    #[error("the x of the jwk is an Ed25519 point of small order, or not in its one encoding (RFC 8032 section 5.1.3)")]
+    SmallOrder,
     /// A kind of key or a curve that is not supported.
     #[error("keys of kind {0:?} are not supported; use EC (P-256, P-384, P-521), RSA or OKP (Ed25519)")]
     Unsupported(String),
@@ -240,7 +231,9 @@ impl JwkError {
     pub fn problem(&self) -> Problem {
         let kind = match self {
             Self::Json(_) | Self::Missing(_) | Self::Base64Url(_) => ProblemKind::Malformed,
-            Self::Private | Self::CoordinateLength | Self::Unsupported(_) | Self::Key(_) => ProblemKind::BadPublicKey,
+            Self::Private | Self::CoordinateLength | Self::SmallOrder | Self::Unsupported(_) | Self::Key(_) => {
+                ProblemKind::BadPublicKey
+            }
         };
         Problem::new(kind, self.to_string())
     }

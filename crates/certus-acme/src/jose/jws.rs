@@ -1,5 +1,7 @@
 //! Signed requests: the flattened JSON serialization of RFC 7515 section 7.2.2, narrowed by RFC 8555 section 6.2.
 
+use std::fmt;
+
 use certus_pki::{PublicKey, SignatureEncoding};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -10,8 +12,8 @@ use crate::base64url;
 use crate::json::{JsonError, Text, strict_object};
 use crate::problem::{Problem, ProblemKind};
 
-/// A request that was read but not verified: it says what it likes.
-#[derive(Debug, Clone)]
+/// A request that was read but not verified: it says what it likes. `Debug` shows the header alone.
+#[derive(Clone)]
 pub struct FlattenedJws {
     header: ProtectedHeader,
     payload: Vec<u8>,
@@ -129,9 +131,9 @@ impl FlattenedJws {
     ///
     /// # Errors
     ///
-    /// [`JwsError::NoNonce`].
+    /// [`JwsError::NoNonce`]; [`JwsError::NonceSyntax`] when it is not base64url (RFC 8555 section 6.5.2).
     pub fn nonce(&self) -> Result<&str, JwsError> {
-        self.header.nonce.as_deref().ok_or(JwsError::NoNonce)
+        nonce_of(&self.header)
     }
 
     /// Who is said to have signed: exactly one of `kid` and `jwk` (RFC 8555 section 6.2).
@@ -164,12 +166,23 @@ impl FlattenedJws {
     }
 }
 
-fn decode(name: &'static str, text: &str) -> Result<Vec<u8>, JwsError> {
-    base64url::decode(text).map_err(|_| JwsError::Base64Url(name))
+impl fmt::Debug for FlattenedJws {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FlattenedJws").field("header", &self.header).finish_non_exhaustive()
+    }
 }
 
-/// A request whose signature holds. Made by [`FlattenedJws::verify`] alone.
-#[derive(Debug, Clone)]
+fn nonce_of(header: &ProtectedHeader) -> Result<&str, JwsError> {
+    let nonce = header.nonce.as_deref().ok_or(JwsError::NoNonce)?;
+    if base64url::is_alphabet(nonce) { Ok(nonce) } else { Err(JwsError::NonceSyntax) }
+}
+
+fn decode(name: &'static str, text: &str) -> Result<Vec<u8>, JwsError> {
+    base64url::decode(text).or(Err(JwsError::Base64Url(name)))
+}
+
+/// A request whose signature holds. Made by [`FlattenedJws::verify`] alone. `Debug` shows the header alone.
+#[derive(Clone)]
 pub struct VerifiedJws {
     payload: Vec<u8>,
     header: ProtectedHeader,
@@ -192,15 +205,21 @@ impl VerifiedJws {
     ///
     /// # Errors
     ///
-    /// [`JwsError::NoNonce`].
+    /// [`JwsError::NoNonce`]; [`JwsError::NonceSyntax`] when it is not base64url (RFC 8555 section 6.5.2).
     pub fn nonce(&self) -> Result<&str, JwsError> {
-        self.header.nonce.as_deref().ok_or(JwsError::NoNonce)
+        nonce_of(&self.header)
     }
 
     /// Whether this is a POST-as-GET: an empty payload, not `{}` (RFC 8555 section 6.3).
     #[must_use]
     pub fn is_post_as_get(&self) -> bool {
         self.payload.is_empty()
+    }
+}
+
+impl fmt::Debug for VerifiedJws {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifiedJws").field("header", &self.header).finish_non_exhaustive()
     }
 }
 
@@ -234,6 +253,9 @@ pub enum JwsError {
     /// No nonce.
     #[error("the protected header has no \"nonce\"; use the one in this answer")]
     NoNonce,
+    /// A nonce that no server can have made.
+    #[error("the \"nonce\" is not base64url (RFC 8555 section 6.5.2)")]
+    NonceSyntax,
     /// Both of kid and jwk, or neither.
     #[error("the protected header must have exactly one of \"kid\" and \"jwk\"")]
     KeyReference,
@@ -260,6 +282,7 @@ impl JwsError {
             | Self::Header(_)
             | Self::Critical
             | Self::NoUrl
+            | Self::NonceSyntax
             | Self::KeyReference => ProblemKind::Malformed,
             Self::Algorithm(_) => ProblemKind::BadSignatureAlgorithm,
             Self::NoNonce => ProblemKind::BadNonce,

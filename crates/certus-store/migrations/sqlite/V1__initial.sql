@@ -1,91 +1,232 @@
-CREATE TABLE process (
-    key INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, host TEXT NOT NULL, pid INTEGER NOT NULL, version TEXT NOT NULL,
-    started INTEGER NOT NULL, seen INTEGER NOT NULL, ended INTEGER
+-- The first schema of an authority's store, for SQLite. What each table is for and why: docs/schema.md.
+-- Times are milliseconds since 1970-01-01T00:00:00Z. Public ids are 16 random octets. Facts only: no statuses.
+
+CREATE TABLE accounts (
+    key INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
+    version INTEGER NOT NULL,
+    thumbprint BLOB NOT NULL UNIQUE CHECK (length(thumbprint) = 32),
+    jwk TEXT NOT NULL,
+    contact TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    deactivated INTEGER
 ) STRICT;
-CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE audit (
-    key INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL,
-    object TEXT NOT NULL, request BLOB
+
+CREATE TABLE issuers (
+    key INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    chain TEXT NOT NULL,
+    registered INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX audit_at ON audit (at);
-CREATE TABLE account (
-    key INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, thumbprint BLOB NOT NULL UNIQUE, jwk TEXT NOT NULL,
-    created INTEGER NOT NULL, deactivated INTEGER, version INTEGER NOT NULL
-) STRICT;
-CREATE TABLE account_contact (
-    account INTEGER NOT NULL REFERENCES account, place INTEGER NOT NULL, url TEXT NOT NULL, PRIMARY KEY (account, place)
+
+CREATE TABLE shards (
+    issuer INTEGER NOT NULL REFERENCES issuers (key),
+    shard INTEGER NOT NULL CHECK (shard >= 0),
+    PRIMARY KEY (issuer, shard)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE issuer (
-    key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, chain_pem TEXT NOT NULL
+
+CREATE TABLE crls (
+    issuer INTEGER NOT NULL REFERENCES issuers (key),
+    shard INTEGER NOT NULL CHECK (shard >= 0),
+    number INTEGER NOT NULL CHECK (number >= 0),
+    this_update INTEGER NOT NULL,
+    next_update INTEGER NOT NULL,
+    der BLOB NOT NULL,
+    PRIMARY KEY (issuer, shard)
 ) STRICT;
-CREATE TABLE crl (
-    issuer TEXT NOT NULL, shard INTEGER NOT NULL, number INTEGER NOT NULL, this_update INTEGER NOT NULL,
-    next_update INTEGER NOT NULL, der BLOB NOT NULL, PRIMARY KEY (issuer, shard)
+
+CREATE TABLE certificates (
+    key INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
+    account INTEGER REFERENCES accounts (key),
+    issuer INTEGER NOT NULL REFERENCES issuers (key),
+    serial BLOB NOT NULL CHECK (length(serial) BETWEEN 1 AND 20),
+    sha256 BLOB NOT NULL CHECK (length(sha256) = 32),
+    spki_sha256 BLOB NOT NULL CHECK (length(spki_sha256) = 32),
+    profile TEXT NOT NULL,
+    shard INTEGER NOT NULL CHECK (shard >= 0),
+    not_before INTEGER NOT NULL,
+    not_after INTEGER NOT NULL,
+    issued INTEGER NOT NULL,
+    revoked INTEGER,
+    reason INTEGER,
+    replaced_by INTEGER REFERENCES certificates (key),
+    der BLOB NOT NULL,
+    UNIQUE (issuer, serial),
+    CHECK (reason IS NULL OR revoked IS NOT NULL)
 ) STRICT;
-CREATE TABLE certificate (
-    key INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, issuer INTEGER NOT NULL REFERENCES issuer, serial BLOB NOT NULL,
-    der BLOB NOT NULL, sha256 BLOB NOT NULL, spki_sha256 BLOB NOT NULL, account INTEGER REFERENCES account,
-    profile TEXT NOT NULL, shard INTEGER NOT NULL, not_before INTEGER NOT NULL, not_after INTEGER NOT NULL,
-    issued INTEGER NOT NULL, revoked INTEGER, revocation_reason INTEGER, replaced_by INTEGER REFERENCES certificate,
-    UNIQUE (issuer, serial)
-) STRICT;
-CREATE INDEX certificate_sha256 ON certificate (sha256);
-CREATE INDEX certificate_spki ON certificate (spki_sha256);
-CREATE INDEX certificate_account ON certificate (account);
-CREATE INDEX certificate_not_after ON certificate (not_after);
-CREATE INDEX certificate_shard ON certificate (issuer, shard);
-CREATE TABLE certificate_name (
-    certificate INTEGER NOT NULL REFERENCES certificate, type TEXT NOT NULL, value TEXT NOT NULL, reversed TEXT NOT NULL,
-    PRIMARY KEY (certificate, type, value)
+CREATE INDEX certificates_sha256 ON certificates (sha256);
+CREATE INDEX certificates_spki ON certificates (spki_sha256);
+CREATE INDEX certificates_account ON certificates (account, key) WHERE account IS NOT NULL;
+CREATE INDEX certificates_revoked ON certificates (issuer, shard) WHERE revoked IS NOT NULL;
+
+CREATE TABLE certificate_names (
+    certificate INTEGER NOT NULL REFERENCES certificates (key) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    type TEXT NOT NULL CHECK (type IN ('dns', 'ip')),
+    value TEXT NOT NULL,
+    reversed TEXT,
+    PRIMARY KEY (certificate, position),
+    CHECK ((type = 'dns') = (reversed IS NOT NULL))
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX certificate_name_reversed ON certificate_name (reversed);
-CREATE TABLE acme_order (
-    key INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, account INTEGER NOT NULL REFERENCES account, profile TEXT NOT NULL,
-    created INTEGER NOT NULL, expires INTEGER NOT NULL, processing_since INTEGER, spki BLOB, issued INTEGER,
-    certificate INTEGER REFERENCES certificate, failed INTEGER, problem TEXT, version INTEGER NOT NULL
+CREATE INDEX certificate_names_reversed ON certificate_names (reversed, certificate) WHERE reversed IS NOT NULL;
+
+CREATE TABLE orders (
+    key INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
+    version INTEGER NOT NULL,
+    account INTEGER NOT NULL REFERENCES accounts (key),
+    profile TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    finalized INTEGER,
+    public_key BLOB,
+    issued INTEGER,
+    certificate INTEGER UNIQUE REFERENCES certificates (key),
+    failed INTEGER,
+    problem TEXT,
+    closed INTEGER,
+    CHECK ((finalized IS NULL) = (public_key IS NULL)),
+    CHECK ((issued IS NULL) = (certificate IS NULL)),
+    CHECK ((failed IS NULL) = (problem IS NULL)),
+    CHECK (issued IS NULL OR failed IS NULL),
+    CHECK (finalized IS NOT NULL OR (issued IS NULL AND failed IS NULL)),
+    CHECK (closed IS NOT NULL OR (issued IS NULL AND failed IS NULL))
 ) STRICT;
-CREATE INDEX acme_order_open ON acme_order (account, expires) WHERE issued IS NULL AND failed IS NULL;
-CREATE INDEX acme_order_expires ON acme_order (expires);
-CREATE TABLE authorization (
-    key INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, account INTEGER NOT NULL REFERENCES account,
-    identifier_type TEXT NOT NULL, identifier_value TEXT NOT NULL, created INTEGER NOT NULL, expires INTEGER NOT NULL,
-    deactivated INTEGER, decided INTEGER, version INTEGER NOT NULL
+CREATE INDEX orders_open ON orders (account, expires) WHERE closed IS NULL;
+CREATE INDEX orders_expires ON orders (expires);
+
+CREATE TABLE authorizations (
+    key INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
+    version INTEGER NOT NULL,
+    account INTEGER NOT NULL REFERENCES accounts (key),
+    type TEXT NOT NULL,
+    value TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    settled INTEGER,
+    deactivated INTEGER
 ) STRICT;
-CREATE INDEX authorization_pending ON authorization (account, expires) WHERE decided IS NULL AND deactivated IS NULL;
-CREATE INDEX authorization_expires ON authorization (expires);
-CREATE TABLE order_authorization (
-    acme_order INTEGER NOT NULL REFERENCES acme_order, place INTEGER NOT NULL,
-    authorization INTEGER NOT NULL REFERENCES authorization, PRIMARY KEY (acme_order, place)
+CREATE INDEX authorizations_open ON authorizations (account, expires) WHERE settled IS NULL AND deactivated IS NULL;
+CREATE INDEX authorizations_expires ON authorizations (expires);
+
+CREATE TABLE order_identifiers (
+    order_key INTEGER NOT NULL REFERENCES orders (key) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    value TEXT NOT NULL,
+    authorization_key INTEGER NOT NULL REFERENCES authorizations (key),
+    PRIMARY KEY (order_key, position)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX order_authorization_authorization ON order_authorization (authorization);
-CREATE TABLE challenge (
-    key INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, authorization INTEGER NOT NULL REFERENCES authorization,
-    place INTEGER NOT NULL, method TEXT NOT NULL, token TEXT NOT NULL, processing_since INTEGER, validated INTEGER,
-    evidence INTEGER, failed INTEGER, problem TEXT, UNIQUE (authorization, place)
-) STRICT;
+CREATE INDEX order_identifiers_authorization ON order_identifiers (authorization_key);
+
 CREATE TABLE evidence (
-    key INTEGER PRIMARY KEY, identifier_type TEXT NOT NULL, identifier_value TEXT NOT NULL, method TEXT NOT NULL,
-    validated INTEGER NOT NULL, caa TEXT
+    key INTEGER PRIMARY KEY,
+    type TEXT NOT NULL,
+    value TEXT NOT NULL,
+    method TEXT NOT NULL,
+    validated INTEGER NOT NULL,
+    caa TEXT
 ) STRICT;
-CREATE TABLE perspective (
-    evidence INTEGER NOT NULL REFERENCES evidence, place INTEGER NOT NULL, name TEXT NOT NULL, resolver TEXT NOT NULL,
-    address TEXT NOT NULL, port INTEGER NOT NULL, url TEXT NOT NULL, redirects INTEGER NOT NULL,
-    PRIMARY KEY (evidence, place)
+
+CREATE TABLE perspectives (
+    evidence INTEGER NOT NULL REFERENCES evidence (key) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    resolver TEXT NOT NULL,
+    address TEXT NOT NULL,
+    port INTEGER NOT NULL,
+    url TEXT NOT NULL,
+    redirects INTEGER NOT NULL,
+    PRIMARY KEY (evidence, position)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE challenges (
+    key INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
+    authorization_key INTEGER NOT NULL REFERENCES authorizations (key) ON DELETE CASCADE,
+    method TEXT NOT NULL,
+    token TEXT NOT NULL,
+    begun INTEGER,
+    validated INTEGER,
+    evidence INTEGER UNIQUE REFERENCES evidence (key),
+    failed INTEGER,
+    problem TEXT,
+    CHECK ((validated IS NULL) = (evidence IS NULL)),
+    CHECK ((failed IS NULL) = (problem IS NULL)),
+    CHECK (validated IS NULL OR failed IS NULL),
+    CHECK (begun IS NOT NULL OR (validated IS NULL AND failed IS NULL))
+) STRICT;
+CREATE INDEX challenges_authorization ON challenges (authorization_key);
+
 CREATE TABLE certificate_evidence (
-    certificate INTEGER NOT NULL REFERENCES certificate, evidence INTEGER NOT NULL REFERENCES evidence,
+    certificate INTEGER NOT NULL REFERENCES certificates (key) ON DELETE CASCADE,
+    evidence INTEGER NOT NULL REFERENCES evidence (key),
     PRIMARY KEY (certificate, evidence)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX certificate_evidence_evidence ON certificate_evidence (evidence);
-CREATE TABLE intent (
-    key INTEGER PRIMARY KEY, issuer INTEGER NOT NULL REFERENCES issuer, serial BLOB NOT NULL, order_id BLOB,
-    tbs_sha256 BLOB NOT NULL, shard INTEGER NOT NULL, not_after INTEGER NOT NULL, recorded INTEGER NOT NULL,
-    issued INTEGER, retired INTEGER, UNIQUE (issuer, serial)
+
+CREATE TABLE intents (
+    key INTEGER PRIMARY KEY,
+    issuer INTEGER NOT NULL REFERENCES issuers (key),
+    serial BLOB NOT NULL CHECK (length(serial) BETWEEN 1 AND 20),
+    tbs_sha256 BLOB NOT NULL CHECK (length(tbs_sha256) = 32),
+    order_key INTEGER REFERENCES orders (key) ON DELETE SET NULL,
+    shard INTEGER NOT NULL CHECK (shard >= 0),
+    not_after INTEGER NOT NULL,
+    recorded INTEGER NOT NULL,
+    issued INTEGER,
+    retired INTEGER,
+    UNIQUE (issuer, serial),
+    CHECK (issued IS NULL OR retired IS NULL)
 ) STRICT;
-CREATE INDEX intent_unknown ON intent (order_id) WHERE issued IS NULL AND retired IS NULL;
-CREATE TABLE job (
-    key INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, kind TEXT NOT NULL, authorization_id BLOB, challenge_id BLOB,
-    order_id BLOB, request BLOB NOT NULL, fence INTEGER NOT NULL, process INTEGER REFERENCES process,
-    lease_until INTEGER NOT NULL, not_before INTEGER NOT NULL
+CREATE INDEX intents_order ON intents (order_key) WHERE order_key IS NOT NULL;
+CREATE INDEX intents_unknown ON intents (recorded) WHERE issued IS NULL AND retired IS NULL;
+CREATE INDEX intents_retired ON intents (issuer, shard) WHERE retired IS NOT NULL;
+
+CREATE TABLE processes (
+    key INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
+    host TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    program TEXT NOT NULL,
+    started INTEGER NOT NULL,
+    seen INTEGER NOT NULL,
+    retired INTEGER
 ) STRICT;
-CREATE INDEX job_due ON job (not_before);
+
+CREATE TABLE jobs (
+    key INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
+    challenge INTEGER UNIQUE REFERENCES challenges (key),
+    order_key INTEGER UNIQUE REFERENCES orders (key),
+    request BLOB NOT NULL CHECK (length(request) = 16),
+    created INTEGER NOT NULL,
+    due INTEGER NOT NULL,
+    fence INTEGER NOT NULL CHECK (fence >= 0),
+    process INTEGER REFERENCES processes (key),
+    CHECK ((challenge IS NULL) <> (order_key IS NULL))
+) STRICT;
+CREATE INDEX jobs_free ON jobs (due) WHERE process IS NULL;
+CREATE INDEX jobs_process ON jobs (process) WHERE process IS NOT NULL;
+
+CREATE TABLE settings (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE audit (
+    key INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    action TEXT NOT NULL,
+    object TEXT NOT NULL,
+    request BLOB CHECK (length(request) = 16)
+) STRICT;
+CREATE INDEX audit_at ON audit (at);
+
+CREATE TABLE probe (
+    key INTEGER PRIMARY KEY CHECK (key = 1),
+    at INTEGER NOT NULL
+) STRICT;

@@ -1,146 +1,145 @@
-//! One thread that writes: it takes whatever has queued, plays each logical transaction under its own savepoint, commits
-//! them with one fsync, and answers only then.
+//! The one writer: takes what has queued, commits it with one sync, then answers.
+//!
+//! Each operation stands under its own savepoint, so that one that is refused takes nothing with it. No caller is
+//! answered before COMMIT returned; when COMMIT fails nobody knows what is on the disk, and every caller is told
+//! [`StoreError::Unavailable`].
 
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver as StdReceiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
 
 use certus_ca::ports::StoreError;
 use rusqlite::Connection;
-use tokio::sync::oneshot;
+use tokio::sync::mpsc::Receiver;
 
-use super::failed;
+use super::fault::{Fault, unavailable};
+use super::{SqliteConfig, open, play};
+use crate::operation::{Envelope, MAX_BATCH, Reply};
 
-/// Logical transactions that may wait. A writer does tens of thousands a second, so a full queue is a dead disk.
-const QUEUE: usize = 4_096;
-/// Logical transactions in one commit: 2 to 3 ms of work, so that nobody waits long behind the others.
-const BATCH: usize = 256;
-/// Commits after which the write-ahead log is folded back into the file.
-const CHECKPOINT_EVERY: usize = 64;
+/// Writes after which the log is worth copying into the file: about a thousand pages.
+const WRITES_PER_CHECKPOINT: usize = 128;
 
-/// A logical transaction on its way.
-trait Logical: Send {
-    /// Plays it; false rolls its savepoint back.
-    fn play(&mut self, connection: &Connection) -> bool;
-    /// Answers the caller.
-    fn answer(self: Box<Self>, committed: Result<(), String>);
-}
-
-struct Pending<T, F> {
-    transaction: Option<F>,
-    outcome: Option<Result<T, StoreError>>,
-    caller: oneshot::Sender<Result<T, StoreError>>,
-}
-
-impl<T: Send, F: FnOnce(&Connection) -> Result<T, StoreError> + Send> Logical for Pending<T, F> {
-    fn play(&mut self, connection: &Connection) -> bool {
-        self.outcome = self.transaction.take().map(|transaction| transaction(connection));
-        matches!(self.outcome, Some(Ok(_)))
-    }
-
-    fn answer(self: Box<Self>, committed: Result<(), String>) {
-        let outcome = match (committed, self.outcome) {
-            (Ok(()), Some(outcome)) => outcome,
-            // What was refused was refused whether or not the others were committed.
-            (Err(_), Some(Err(error))) => Err(error),
-            (Err(detail), _) => Err(StoreError::Unavailable { detail, source: None }),
-            (Ok(()), None) => Err(gone()),
-        };
-        if self.caller.send(outcome).is_err() {
-            tracing::trace!("nobody waits for this write any more");
-        }
-    }
-}
-
-/// The way to the writing thread.
 #[derive(Debug)]
-pub(super) struct Writer {
-    queue: SyncSender<Box<dyn Logical>>,
+struct Writer {
+    config: SqliteConfig,
+    /// `None` after a failure that the connection did not survive; opened again at the next batch.
+    connection: Option<Connection>,
+    checkpointer: SyncSender<()>,
+    since_checkpoint: usize,
+}
+
+/// Starts the writer and the checkpointer on threads of their own. Both end when the store is dropped.
+pub(super) fn start(
+    config: SqliteConfig,
+    connection: Connection,
+    receiver: Receiver<Envelope>,
+) -> Result<(), StoreError> {
+    let spawned = |error: io::Error| StoreError::unavailable("a thread of the store could not be started", error);
+    let (checkpointer, nudges) = sync_channel(1);
+    let path = config.path.clone();
+    thread::Builder::new().name("store-checkpoint".into()).spawn(move || checkpoint(path, nudges)).map_err(spawned)?;
+    let writer = Writer { config, connection: Some(connection), checkpointer, since_checkpoint: 0 };
+    thread::Builder::new().name("store-writer".into()).spawn(move || writer.run(receiver)).map_err(spawned)?;
+    Ok(())
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, checkpointer: Connection) -> Result<Self, StoreError> {
-        let (queue, jobs) = sync_channel(QUEUE);
-        let spawned = thread::Builder::new()
-            .name("store-writer".to_owned())
-            .spawn(move || run(&connection, &checkpointer, &jobs));
-        spawned.map_err(|error| StoreError::unavailable("the writing thread could not be started", error))?;
-        Ok(Self { queue })
-    }
-
-    pub(super) async fn write<T: Send + 'static>(
-        &self,
-        transaction: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let (caller, answer) = oneshot::channel();
-        match self.queue.try_send(Box::new(Pending { transaction: Some(transaction), outcome: None, caller })) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => {
-                return Err(StoreError::Unavailable {
-                    detail: "too many writes are waiting for the disk".to_owned(),
-                    source: None,
-                });
+    fn run(mut self, mut receiver: Receiver<Envelope>) {
+        while let Some(first) = receiver.blocking_recv() {
+            let mut batch = vec![first];
+            while batch.len() < MAX_BATCH
+                && let Ok(next) = receiver.try_recv()
+            {
+                batch.push(next);
             }
-            Err(TrySendError::Disconnected(_)) => return Err(gone()),
+            self.commit(batch);
         }
-        answer.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    fn commit(&mut self, batch: Vec<Envelope>) {
+        let size = batch.len();
+        let outcomes = match self.play_all(&batch) {
+            Ok(outcomes) => outcomes,
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, writes = size, "the store did not commit");
+                self.connection = None;
+                let detail = error.to_string();
+                batch.iter().map(|_| Err(StoreError::Unavailable { detail: detail.clone(), source: None })).collect()
+            }
+        };
+        for (envelope, outcome) in batch.into_iter().zip(outcomes) {
+            envelope.answer(outcome);
+        }
+        self.since_checkpoint += size;
+        if self.since_checkpoint >= WRITES_PER_CHECKPOINT {
+            self.since_checkpoint = 0;
+            match self.checkpointer.try_send(()) {
+                Ok(()) | Err(TrySendError::Full(())) => {}
+                // SQLite's own checkpoints go on.
+                Err(TrySendError::Disconnected(())) => tracing::trace!("the checkpointer has ended"),
+            }
+        }
+    }
+
+    /// Plays every operation and commits. An error is one of the whole batch, none of which took effect for certain.
+    fn play_all(&mut self, batch: &[Envelope]) -> Result<Vec<Result<Reply, StoreError>>, StoreError> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => open::writer(&self.config)?,
+        };
+        let connection = &*self.connection.insert(connection);
+        run(connection, play::BEGIN)?;
+        let mut outcomes = Vec::with_capacity(batch.len());
+        for envelope in batch {
+            outcomes.push(play_one(connection, envelope)?);
+        }
+        // COMMIT POINT: past this line every operation of the batch that was not refused is durable.
+        run(connection, play::COMMIT)?;
+        Ok(outcomes)
     }
 }
 
-fn gone() -> StoreError {
-    StoreError::Unavailable { detail: "the writing thread has ended".to_owned(), source: None }
+/// Plays one operation under its savepoint. The outer error ends the batch, the inner one is the caller's own.
+fn play_one(connection: &Connection, envelope: &Envelope) -> Result<Result<Reply, StoreError>, StoreError> {
+    run(connection, play::SAVEPOINT)?;
+    match play::play(connection, &envelope.transaction) {
+        Ok(reply) => {
+            run(connection, play::RELEASE)?;
+            Ok(Ok(reply))
+        }
+        // SQLite rolls the whole transaction back itself when it runs out of disk or memory.
+        Err(Fault::Broken(error)) if connection.is_autocommit() => Err(unavailable(error)),
+        Err(fault) => {
+            run(connection, play::ROLLBACK_TO)?;
+            run(connection, play::RELEASE)?;
+            if let Fault::Broken(error) = &fault {
+                tracing::error!(error = error as &dyn std::error::Error, "a write failed");
+            }
+            Ok(Err(fault.into()))
+        }
+    }
 }
 
-fn run(connection: &Connection, checkpointer: &Connection, jobs: &Receiver<Box<dyn Logical>>) {
-    let mut commits = 0_usize;
-    while let Ok(first) = jobs.recv() {
-        let mut batch = vec![first];
-        while batch.len() < BATCH {
-            let Ok(next) = jobs.try_recv() else { break };
-            batch.push(next);
+fn run(connection: &Connection, statement: &str) -> Result<(), StoreError> {
+    connection.prepare_cached(statement).and_then(|mut prepared| prepared.execute([])).map(drop).map_err(unavailable)
+}
+
+/// Copies the log into the file whenever the writer says that it is worth it; the writer goes on meanwhile.
+fn checkpoint(path: PathBuf, nudges: StdReceiver<()>) {
+    let mut connection = None;
+    while nudges.recv().is_ok() {
+        let outcome = match connection.take() {
+            Some(connection) => Ok(connection),
+            None => open::checkpointer(&path),
         }
-        let committed = play(connection, &mut batch).map_err(|error| {
-            tracing::error!(%error, "a commit failed");
-            error.to_string()
+        .and_then(|open: Connection| {
+            open.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+            Ok(open)
         });
-        for job in batch {
-            job.answer(committed.clone());
-        }
-        commits += 1;
-        if commits.is_multiple_of(CHECKPOINT_EVERY)
-            && let Err(error) = checkpointer.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
-        {
-            tracing::warn!(%error, "the write-ahead log could not be folded back");
-        }
-    }
-}
-
-fn play(connection: &Connection, batch: &mut [Box<dyn Logical>]) -> Result<(), StoreError> {
-    let execute =
-        |sql: &str| connection.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map_err(failed);
-    execute("BEGIN IMMEDIATE")?;
-    let played = (|| {
-        for job in batch.iter_mut() {
-            execute("SAVEPOINT one")?;
-            if !job.play(connection) {
-                execute("ROLLBACK TO one")?;
-            }
-            execute("RELEASE one")?;
-        }
-        execute("COMMIT")
-    })();
-    match played {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            // After a failed commit the transaction is open or gone; both are well after this.
-            if !connection.is_autocommit() {
-                execute("ROLLBACK")?;
-            }
-            Err(match error {
-                StoreError::Conflict => {
-                    StoreError::Unavailable { detail: "a constraint failed at commit".to_owned(), source: None }
-                }
-                other => other,
-            })
+        match outcome {
+            Ok(open) => connection = Some(open),
+            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "the log could not be checkpointed"),
         }
     }
 }

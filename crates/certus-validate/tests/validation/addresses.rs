@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use certus_acme::ProblemKind;
 use certus_validate::{Config, LocalNames, Policy, PublicAddr};
 
-use crate::name_server::NameServer;
 use crate::web_server::{WebServer, closed_port, listen, listen_on_both, nobody_came, ok};
 use crate::{IPV4, IPV6, KEY_AUTHORIZATION, assert_problem, problem, settings, validate};
+use certus_testkit::name_server::NameServer;
 
 /// Addresses of every range that is not a public host's, with the first and last of the wide ones.
 const NOT_PUBLIC: &[&str] = &[

@@ -3,9 +3,9 @@
 use certus_acme::ProblemKind;
 use certus_ca::state::Perspective;
 
-use crate::name_server::NameServer;
 use crate::web_server::{WebServer, closed_port, ok};
 use crate::{IPV4, KEY_AUTHORIZATION, PATH, TOKEN, assert_problem, problem, settings, validate};
+use certus_testkit::name_server::NameServer;
 
 fn names() -> NameServer {
     NameServer::with(&[("a.example", &[IPV4])])

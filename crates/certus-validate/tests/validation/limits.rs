@@ -6,9 +6,9 @@ use std::time::Duration;
 use certus_acme::ProblemKind;
 use certus_validate::{Config, LocalNames};
 
-use crate::name_server::NameServer;
 use crate::web_server::{Connection, WebServer, listen, listen_without_answering, ok, redirect};
 use crate::{IPV4, IPV6, KEY_AUTHORIZATION, assert_problem, validate};
+use certus_testkit::name_server::NameServer;
 
 /// What a peer does with one connection.
 type Peer = fn(&mut dyn Connection);

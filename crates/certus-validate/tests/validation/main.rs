@@ -5,7 +5,6 @@
 mod addresses;
 mod http_01;
 mod limits;
-mod name_server;
 mod names;
 mod redirects;
 mod settings;
@@ -19,7 +18,7 @@ use certus_ca::state::Perspective;
 use certus_pki::DnsName;
 use certus_validate::{Config, Validators};
 
-use name_server::NameServer;
+use certus_testkit::name_server::NameServer;
 
 const TOKEN: &str = "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0";
 const KEY_AUTHORIZATION: &str =

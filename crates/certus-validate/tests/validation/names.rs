@@ -9,9 +9,9 @@ use certus_validate::{Config, Validators};
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 
-use crate::name_server::{NameServer, Reply, Transport, address, alias};
 use crate::web_server::{WebServer, redirect};
 use crate::{IPV4, IPV6, assert_ours, assert_problem, settings, validate};
+use certus_testkit::name_server::{NameServer, Reply, Transport, address, alias};
 
 // conformance: 8555-6.7-15
 #[tokio::test]

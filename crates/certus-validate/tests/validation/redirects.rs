@@ -5,9 +5,9 @@ use std::io::Write;
 use certus_acme::ProblemKind;
 use certus_validate::Config;
 
-use crate::name_server::NameServer;
 use crate::web_server::{WebServer, listen, nobody_came, ok, redirect};
 use crate::{IPV4, KEY_AUTHORIZATION, PATH, assert_problem, settings, validate};
+use certus_testkit::name_server::NameServer;
 
 fn names() -> NameServer {
     NameServer::with(&[

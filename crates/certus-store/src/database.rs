@@ -1,0 +1,274 @@
+//! The store that the authority sees: writes go through the queue to the one writer, reads to the backend's readers.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use certus_acme::Thumbprint;
+use certus_ca::audit::AuditEvent;
+use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId, ProcessId};
+use certus_ca::job::{Job, Lease, LeasedJob, Task};
+use certus_ca::ports::{
+    AuditEntry, CertificateEntry, IntentOutcome, OpenCounts, OrderAndAuthorizations, Page, Process, Store, StoreError,
+    Stored, StoredCrl, Version,
+};
+use certus_ca::state::{Account, Authorization, Intent, IssuedCertificate, Order};
+use certus_pki::{SerialNumber, Timestamp};
+
+use crate::migration;
+use crate::operation::{Operation, Queue, Reply};
+use crate::reads::Reads;
+
+/// A backend behind the port.
+#[derive(Debug)]
+pub(crate) struct Database {
+    queue: Queue,
+    reads: Box<dyn Reads>,
+}
+
+impl Database {
+    pub(crate) fn new(queue: Queue, reads: Box<dyn Reads>) -> Self {
+        Self { queue, reads }
+    }
+
+    async fn write(&self, operation: Operation, audit: AuditEvent) -> Result<(), StoreError> {
+        self.queue.commit(operation, Some(audit)).await.map(drop)
+    }
+
+    async fn write_unaudited(&self, operation: Operation) -> Result<(), StoreError> {
+        self.queue.commit(operation, None).await.map(drop)
+    }
+
+    async fn write_job(&self, operation: Operation, audit: AuditEvent) -> Result<Lease, StoreError> {
+        match self.queue.commit(operation, Some(audit)).await? {
+            Reply::Lease(lease) => Ok(lease),
+            Reply::Done | Reply::Nothing | Reply::Jobs(_) | Reply::Removed(_) => Err(StoreError::Conflict),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Database {
+    async fn account(&self, id: AccountId) -> Result<Option<Stored<Account>>, StoreError> {
+        self.reads.account(id).await
+    }
+
+    async fn account_by_key(&self, key: &Thumbprint) -> Result<Option<Stored<Account>>, StoreError> {
+        self.reads.account_by_key(key).await
+    }
+
+    async fn create_account(&self, account: &Account, audit: AuditEvent) -> Result<(), StoreError> {
+        self.write(Operation::CreateAccount { account: account.clone() }, audit).await
+    }
+
+    async fn update_account(&self, read: Version, account: &Account, audit: AuditEvent) -> Result<(), StoreError> {
+        self.write(Operation::UpdateAccount { read, account: account.clone() }, audit).await
+    }
+
+    async fn open_counts(&self, account: AccountId, now: Timestamp) -> Result<OpenCounts, StoreError> {
+        self.reads.open_counts(account, now).await
+    }
+
+    async fn open_order(
+        &self,
+        order: &Order,
+        authorizations: &[Authorization],
+        audit: AuditEvent,
+    ) -> Result<(), StoreError> {
+        let operation = Operation::OpenOrder { order: order.clone(), authorizations: authorizations.to_vec() };
+        self.write(operation, audit).await
+    }
+
+    async fn order(&self, id: OrderId) -> Result<Option<Stored<OrderAndAuthorizations>>, StoreError> {
+        self.reads.order(id).await
+    }
+
+    async fn authorization(&self, id: AuthorizationId) -> Result<Option<Stored<Authorization>>, StoreError> {
+        self.reads.authorization(id).await
+    }
+
+    async fn authorization_of(&self, challenge: ChallengeId) -> Result<Option<Stored<Authorization>>, StoreError> {
+        self.reads.authorization_of(challenge).await
+    }
+
+    async fn deactivate_authorization(
+        &self,
+        read: Version,
+        authorization: &Authorization,
+        audit: AuditEvent,
+    ) -> Result<(), StoreError> {
+        self.write(Operation::DeactivateAuthorization { read, authorization: authorization.clone() }, audit).await
+    }
+
+    async fn begin_validation(
+        &self,
+        read: Version,
+        authorization: &Authorization,
+        job: &Job,
+        process: ProcessId,
+        audit: AuditEvent,
+    ) -> Result<Lease, StoreError> {
+        let challenge = match job.task {
+            Task::Validate { challenge, .. } => challenge,
+            Task::Issue { .. } => return Err(StoreError::Conflict),
+        };
+        let authorization = authorization.clone();
+        let operation = Operation::BeginValidation { read, authorization, challenge, job: job.clone(), process };
+        self.write_job(operation, audit).await
+    }
+
+    async fn settle_authorization(
+        &self,
+        lease: Lease,
+        read: Version,
+        authorization: &Authorization,
+        audit: AuditEvent,
+    ) -> Result<(), StoreError> {
+        self.write(Operation::SettleAuthorization { lease, read, authorization: authorization.clone() }, audit).await
+    }
+
+    async fn begin_issuance(
+        &self,
+        read: Version,
+        order: &Order,
+        job: &Job,
+        process: ProcessId,
+        audit: AuditEvent,
+    ) -> Result<Lease, StoreError> {
+        let operation = Operation::BeginIssuance { read, order: order.clone(), job: job.clone(), process };
+        self.write_job(operation, audit).await
+    }
+
+    async fn record_intent(&self, lease: Lease, intent: &Intent, audit: AuditEvent) -> Result<(), StoreError> {
+        self.write(Operation::RecordIntent { lease, intent: intent.clone() }, audit).await
+    }
+
+    async fn complete_issuance(
+        &self,
+        lease: Lease,
+        read: Version,
+        order: &Order,
+        certificate: &IssuedCertificate,
+        audit: AuditEvent,
+    ) -> Result<(), StoreError> {
+        let (order, certificate) = (order.clone(), certificate.clone());
+        self.write(Operation::CompleteIssuance { lease, read, order, certificate }, audit).await
+    }
+
+    async fn fail_issuance(
+        &self,
+        lease: Lease,
+        read: Version,
+        order: &Order,
+        audit: AuditEvent,
+    ) -> Result<(), StoreError> {
+        self.write(Operation::FailIssuance { lease, read, order: order.clone() }, audit).await
+    }
+
+    async fn record_own_intent(&self, intent: &Intent, audit: AuditEvent) -> Result<(), StoreError> {
+        self.write(Operation::RecordOwnIntent { intent: intent.clone() }, audit).await
+    }
+
+    async fn complete_own(&self, certificate: &IssuedCertificate, audit: AuditEvent) -> Result<(), StoreError> {
+        self.write(Operation::CompleteOwn { certificate: certificate.clone() }, audit).await
+    }
+
+    async fn intent_outcome(&self, issuer: &str, serial: &SerialNumber) -> Result<Option<IntentOutcome>, StoreError> {
+        self.reads.intent_outcome(issuer, serial).await
+    }
+
+    async fn certificate(&self, id: CertificateId) -> Result<Option<IssuedCertificate>, StoreError> {
+        self.reads.certificate(id).await
+    }
+
+    async fn certificates(
+        &self,
+        suffix: Option<&str>,
+        after: Option<i64>,
+        limit: u32,
+    ) -> Result<Page<CertificateEntry>, StoreError> {
+        self.reads.certificates(suffix, after, limit).await
+    }
+
+    async fn load_certificates(&self, certificates: &[IssuedCertificate], audit: AuditEvent) -> Result<(), StoreError> {
+        self.write(Operation::LoadCertificates { certificates: certificates.to_vec() }, audit).await
+    }
+
+    async fn register_process(&self, process: &Process) -> Result<(), StoreError> {
+        self.write_unaudited(Operation::RegisterProcess { process: process.clone() }).await
+    }
+
+    async fn heartbeat(&self, process: ProcessId) -> Result<(), StoreError> {
+        self.write_unaudited(Operation::Heartbeat { process }).await
+    }
+
+    async fn retire_process(&self, process: ProcessId) -> Result<(), StoreError> {
+        self.write_unaudited(Operation::RetireProcess { process }).await
+    }
+
+    async fn lease_jobs(&self, process: ProcessId, limit: u32) -> Result<Vec<LeasedJob>, StoreError> {
+        if !self.reads.has_free_jobs().await? {
+            return Ok(Vec::new());
+        }
+        match self.queue.commit(Operation::LeaseJobs { process, limit }, None).await? {
+            Reply::Jobs(jobs) => Ok(jobs),
+            Reply::Done | Reply::Nothing | Reply::Lease(_) | Reply::Removed(_) => Ok(Vec::new()),
+        }
+    }
+
+    async fn release_job(&self, lease: Lease, wait: Duration) -> Result<(), StoreError> {
+        self.write_unaudited(Operation::ReleaseJob { lease, wait }).await
+    }
+
+    async fn drop_job(&self, lease: Lease) -> Result<(), StoreError> {
+        self.write_unaudited(Operation::DropJob { lease }).await
+    }
+
+    async fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
+        self.reads.setting(name).await
+    }
+
+    async fn write_setting(&self, name: &str, value: &str, audit: AuditEvent) -> Result<(), StoreError> {
+        self.write(Operation::WriteSetting { name: name.to_owned(), value: value.to_owned() }, audit).await
+    }
+
+    async fn register_issuer(&self, id: &str, chain_pem: &str, audit: AuditEvent) -> Result<(), StoreError> {
+        let (id, chain_pem) = (id.to_owned(), chain_pem.to_owned());
+        self.write(Operation::RegisterIssuer { id, chain_pem, at: audit.at }, audit).await
+    }
+
+    async fn issuers(&self) -> Result<Vec<(String, String)>, StoreError> {
+        self.reads.issuers().await
+    }
+
+    async fn publish_crl(&self, crl: &StoredCrl, audit: AuditEvent) -> Result<(), StoreError> {
+        self.write(Operation::PublishCrl { crl: crl.clone() }, audit).await
+    }
+
+    async fn crl(&self, issuer: &str, shard: u32) -> Result<Option<StoredCrl>, StoreError> {
+        self.reads.crl(issuer, shard).await
+    }
+
+    async fn crl_shards(&self, issuer: &str) -> Result<Vec<u32>, StoreError> {
+        self.reads.crl_shards(issuer).await
+    }
+
+    async fn newest_time(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.reads.newest_time().await
+    }
+
+    async fn audit(&self, after: Option<i64>, limit: u32) -> Result<Page<AuditEntry>, StoreError> {
+        self.reads.audit(after, limit).await
+    }
+
+    async fn reap(&self, before: Timestamp, limit: u32, audit: AuditEvent) -> Result<u64, StoreError> {
+        match self.queue.commit(Operation::Reap { before, limit, at: audit.at }, Some(audit)).await? {
+            Reply::Removed(count) => Ok(count),
+            Reply::Done | Reply::Nothing | Reply::Lease(_) | Reply::Jobs(_) => Ok(0),
+        }
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        migration::refuse_newer(self.reads.schema().await?)?;
+        self.write_unaudited(Operation::Probe).await
+    }
+}

@@ -1,0 +1,42 @@
+//! The migrations of both backends, in the binary. Each is applied once, in order, in a transaction of its own.
+//!
+//! Never changed once released; a change is a new file. `refinery` would do the same with a second copy of both
+//! drivers' features and a table of its own shape; the runners here are a page each, and say which version is needed.
+
+use certus_ca::ports::StoreError;
+
+/// One step from a schema to the next.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Migration {
+    /// The schema it leads to; the first is 1, and there are no gaps.
+    pub(crate) version: u32,
+    /// What it does, in a word.
+    pub(crate) name: &'static str,
+    /// The statements.
+    pub(crate) sql: &'static str,
+}
+
+/// What leads a SQLite store to the present schema.
+pub(crate) const SQLITE: &[Migration] =
+    &[Migration { version: 1, name: "initial", sql: include_str!("../migrations/sqlite/V1__initial.sql") }];
+
+/// The schema this binary knows.
+pub(crate) const KNOWN: u32 = 1;
+
+/// Refuses a store that a newer version has migrated.
+pub(crate) fn refuse_newer(found: u32) -> Result<(), StoreError> {
+    if found > KNOWN { Err(StoreError::NewerSchema { found, known: KNOWN }) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn migrations_have_no_gaps_and_end_at_the_known_schema() {
+        for migrations in [SQLITE] {
+            let versions: Vec<u32> = migrations.iter().map(|migration| migration.version).collect();
+            assert_eq!(versions, (1..=KNOWN).collect::<Vec<_>>());
+        }
+    }
+}

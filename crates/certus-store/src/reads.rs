@@ -1,0 +1,42 @@
+//! What is asked of a store without changing it; each backend answers on connections of its own.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use certus_acme::Thumbprint;
+use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId};
+use certus_ca::ports::{
+    AuditEntry, CertificateEntry, IntentOutcome, OpenCounts, OrderAndAuthorizations, Page, StoreError, Stored,
+    StoredCrl,
+};
+use certus_ca::state::{Account, Authorization, IssuedCertificate};
+use certus_pki::{SerialNumber, Timestamp};
+
+/// The reading half of [`certus_ca::ports::Store`], method for method.
+#[async_trait]
+pub(crate) trait Reads: Debug + Send + Sync {
+    async fn account(&self, id: AccountId) -> Result<Option<Stored<Account>>, StoreError>;
+    async fn account_by_key(&self, key: &Thumbprint) -> Result<Option<Stored<Account>>, StoreError>;
+    async fn open_counts(&self, account: AccountId, now: Timestamp) -> Result<OpenCounts, StoreError>;
+    async fn order(&self, id: OrderId) -> Result<Option<Stored<OrderAndAuthorizations>>, StoreError>;
+    async fn authorization(&self, id: AuthorizationId) -> Result<Option<Stored<Authorization>>, StoreError>;
+    async fn authorization_of(&self, challenge: ChallengeId) -> Result<Option<Stored<Authorization>>, StoreError>;
+    async fn intent_outcome(&self, issuer: &str, serial: &SerialNumber) -> Result<Option<IntentOutcome>, StoreError>;
+    async fn certificate(&self, id: CertificateId) -> Result<Option<IssuedCertificate>, StoreError>;
+    async fn certificates(
+        &self,
+        suffix: Option<&str>,
+        after: Option<i64>,
+        limit: u32,
+    ) -> Result<Page<CertificateEntry>, StoreError>;
+    /// Whether [`certus_ca::ports::Store::lease_jobs`] would find something; asked first, so that looking writes nothing.
+    async fn has_free_jobs(&self) -> Result<bool, StoreError>;
+    async fn setting(&self, name: &str) -> Result<Option<String>, StoreError>;
+    async fn issuers(&self) -> Result<Vec<(String, String)>, StoreError>;
+    async fn crl(&self, issuer: &str, shard: u32) -> Result<Option<StoredCrl>, StoreError>;
+    async fn crl_shards(&self, issuer: &str) -> Result<Vec<u32>, StoreError>;
+    async fn newest_time(&self) -> Result<Option<Timestamp>, StoreError>;
+    async fn audit(&self, after: Option<i64>, limit: u32) -> Result<Page<AuditEntry>, StoreError>;
+    /// The newest migration that was applied.
+    async fn schema(&self) -> Result<u32, StoreError>;
+}

@@ -1,0 +1,35 @@
+//! Accounts.
+
+use certus_acme::Jwk;
+use certus_ca::id::AccountId;
+use certus_ca::ports::{StoreError, Stored};
+use certus_ca::state::Account;
+use certus_pki::Timestamp;
+
+use super::Place;
+
+/// A row of `accounts`.
+#[derive(Debug)]
+pub(crate) struct AccountRow<'a> {
+    pub(crate) id: &'a [u8],
+    pub(crate) version: i64,
+    pub(crate) jwk: &'a str,
+    pub(crate) contact: &'a str,
+    pub(crate) created: i64,
+    pub(crate) deactivated: Option<i64>,
+}
+
+impl AccountRow<'_> {
+    /// The account and its version.
+    pub(crate) fn into_state(self) -> Result<Stored<Account>, StoreError> {
+        let place = Place::new("accounts", self.id);
+        let account = Account {
+            id: AccountId::from_bytes(place.octets("id", self.id)?),
+            key: Jwk::parse(self.jwk).ok().ok_or_else(|| place.inconsistent("jwk"))?,
+            contact: serde_json::from_str(self.contact).ok().ok_or_else(|| place.inconsistent("contact"))?,
+            created: Timestamp::from_unix_millis(self.created),
+            deactivated: self.deactivated.map(Timestamp::from_unix_millis),
+        };
+        Ok(Stored { value: account, version: place.version(self.version)? })
+    }
+}

@@ -1,0 +1,153 @@
+//! Authorizations, their challenges, and the evidence of those that were met.
+
+use std::collections::HashMap;
+
+use certus_acme::{ChallengeType, Identifier, RawIdentifier, Token};
+use certus_ca::id::{AccountId, AuthorizationId, ChallengeId};
+use certus_ca::ports::{StoreError, Stored};
+use certus_ca::state::{Authorization, Challenge, ChallengeState, Evidence, Perspective};
+use certus_pki::Timestamp;
+
+use super::{Place, millis, problem_column};
+
+/// A row of `authorizations`, with the public id of its account.
+#[derive(Debug, Clone)]
+pub(crate) struct AuthorizationRow {
+    pub(crate) id: Vec<u8>,
+    pub(crate) version: i64,
+    pub(crate) account: Vec<u8>,
+    pub(crate) kind: String,
+    pub(crate) value: String,
+    pub(crate) created: i64,
+    pub(crate) expires: i64,
+    pub(crate) deactivated: Option<i64>,
+    pub(crate) challenges: Vec<ChallengeRow>,
+}
+
+/// A row of `challenges`.
+#[derive(Debug, Clone)]
+pub(crate) struct ChallengeRow {
+    pub(crate) id: Vec<u8>,
+    pub(crate) method: String,
+    pub(crate) token: String,
+    pub(crate) begun: Option<i64>,
+    pub(crate) validated: Option<i64>,
+    pub(crate) evidence: Option<i64>,
+    pub(crate) failed: Option<i64>,
+    pub(crate) problem: Option<String>,
+}
+
+/// A row of `perspectives`.
+#[derive(Debug, Clone)]
+pub(crate) struct PerspectiveRow {
+    pub(crate) evidence: i64,
+    pub(crate) name: String,
+    pub(crate) resolver: String,
+    pub(crate) address: String,
+    pub(crate) port: i64,
+    pub(crate) url: String,
+    pub(crate) redirects: i64,
+}
+
+/// The keys of the evidence that these authorizations rest on: whose perspectives are to be read.
+pub(crate) fn evidence_keys(authorizations: &[AuthorizationRow]) -> Vec<i64> {
+    authorizations.iter().flat_map(|row| &row.challenges).filter_map(|challenge| challenge.evidence).collect()
+}
+
+impl AuthorizationRow {
+    /// The authorization and its version; `perspectives` are those of [`evidence_keys`], in their order.
+    pub(crate) fn into_state(self, perspectives: &[PerspectiveRow]) -> Result<Stored<Authorization>, StoreError> {
+        let place = Place::new("authorizations", &self.id);
+        let mut by_evidence: HashMap<i64, Vec<&PerspectiveRow>> = HashMap::new();
+        for row in perspectives {
+            by_evidence.entry(row.evidence).or_default().push(row);
+        }
+        let challenges: Result<Vec<Challenge>, StoreError> =
+            self.challenges.iter().map(|row| row.to_state(&by_evidence)).collect();
+        let authorization = Authorization {
+            id: AuthorizationId::from_bytes(place.octets("id", &self.id)?),
+            account: AccountId::from_bytes(place.octets("account", &self.account)?),
+            identifier: identifier(&place, &self.kind, &self.value)?,
+            created: Timestamp::from_unix_millis(self.created),
+            expires: Timestamp::from_unix_millis(self.expires),
+            deactivated: self.deactivated.map(Timestamp::from_unix_millis),
+            challenges: challenges?,
+        };
+        Ok(Stored { version: place.version(self.version)?, value: authorization })
+    }
+}
+
+/// An identifier, kept as type and value.
+pub(super) fn identifier(place: &Place<'_>, kind: &str, value: &str) -> Result<Identifier, StoreError> {
+    let raw = RawIdentifier { kind: kind.to_owned(), value: value.to_owned() };
+    Identifier::parse(&raw).ok().ok_or_else(|| place.inconsistent("value"))
+}
+
+impl ChallengeRow {
+    fn to_state(&self, evidence: &HashMap<i64, Vec<&PerspectiveRow>>) -> Result<Challenge, StoreError> {
+        let place = Place::new("challenges", &self.id);
+        let state = match (self.begun, self.validated, self.evidence, self.failed, self.problem.as_deref()) {
+            (None, None, None, None, None) => ChallengeState::Pending,
+            (Some(since), None, None, None, None) => {
+                ChallengeState::Processing { since: Timestamp::from_unix_millis(since) }
+            }
+            (Some(_), Some(validated), Some(key), None, None) => {
+                let rows = evidence.get(&key).map(Vec::as_slice).unwrap_or_default();
+                let perspectives: Result<_, _> = rows.iter().map(|row| row.to_state(&place)).collect();
+                let evidence = Evidence { perspectives: perspectives? };
+                ChallengeState::Valid { validated: Timestamp::from_unix_millis(validated), evidence }
+            }
+            (Some(_), None, None, Some(at), Some(problem)) => ChallengeState::Invalid {
+                at: Timestamp::from_unix_millis(at),
+                problem: place.problem("problem", problem)?,
+            },
+            (Some(_), Some(_), ..) => return Err(place.inconsistent("validated")),
+            (Some(_), None, ..) => return Err(place.inconsistent("failed")),
+            (None, ..) => return Err(place.inconsistent("begun")),
+        };
+        Ok(Challenge {
+            id: ChallengeId::from_bytes(place.octets("id", &self.id)?),
+            method: ChallengeType::from_name(&self.method).ok_or_else(|| place.inconsistent("method"))?,
+            token: Token::parse(&self.token).ok().ok_or_else(|| place.inconsistent("token"))?,
+            state,
+        })
+    }
+}
+
+impl PerspectiveRow {
+    fn to_state(&self, place: &Place<'_>) -> Result<Perspective, StoreError> {
+        Ok(Perspective {
+            name: self.name.clone(),
+            resolver: self.resolver.clone(),
+            address: self.address.parse().ok().ok_or_else(|| place.inconsistent("evidence"))?,
+            port: place.number("evidence", self.port)?,
+            url: self.url.clone(),
+            redirects: place.number("evidence", self.redirects)?,
+        })
+    }
+}
+
+/// What has happened to a challenge, as columns.
+#[derive(Debug, Default)]
+pub(crate) struct ChallengeFacts<'a> {
+    /// When it was begun, where the state still says so; a later state leaves the column as it is.
+    pub(crate) begun: Option<i64>,
+    pub(crate) validated: Option<(i64, &'a Evidence)>,
+    pub(crate) failed: Option<(i64, String)>,
+}
+
+impl<'a> ChallengeFacts<'a> {
+    /// The columns of a state.
+    pub(crate) fn of(state: &'a ChallengeState) -> Result<Self, StoreError> {
+        Ok(match state {
+            ChallengeState::Pending => Self::default(),
+            ChallengeState::Processing { since } => Self { begun: Some(millis(*since)), ..Self::default() },
+            ChallengeState::Valid { validated, evidence } => {
+                Self { validated: Some((millis(*validated), evidence)), ..Self::default() }
+            }
+            ChallengeState::Invalid { at, problem } => {
+                Self { failed: Some((millis(*at), problem_column(problem)?)), ..Self::default() }
+            }
+        })
+    }
+}

@@ -1,0 +1,120 @@
+//! Opening the file and bringing its schema up to date.
+
+use std::path::Path;
+use std::time::Duration;
+
+use certus_ca::ports::StoreError;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
+
+use super::fault::unavailable;
+use super::{SqliteConfig, sql};
+use crate::migration::{KNOWN, SQLITE, refuse_newer};
+use crate::{rows, unix};
+
+/// How long a statement waits for a lock that another program (a backup, a shell) holds, before it gives up.
+const BUSY: Duration = Duration::from_secs(5);
+/// Bytes of a page; SQLite's own default, said so that [`SqliteConfig::max_bytes`] can be counted in pages.
+const PAGE: u64 = 4096;
+/// Pages in the log after which the writer itself copies them into the file. The checkpointer does most of it before.
+const AUTOCHECKPOINT_PAGES: u32 = 4000;
+/// What is left of the log's file once it was emptied; more than a busy second fills.
+const JOURNAL_BYTES: u32 = 64 * 1024 * 1024;
+/// Statements kept prepared on a connection: all of them, with room.
+const STATEMENTS: usize = 160;
+
+sql! {
+    /// Which migration was the last.
+    SCHEMA = "SELECT value FROM settings WHERE name = 'schema'";
+    WRITE_SCHEMA = "INSERT INTO settings (name, value) VALUES ('schema', ?1)
+        ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+}
+const HAS_SETTINGS: &str = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'settings'";
+
+/// Makes the file when it is not there, for its owner alone.
+pub(super) fn create_file(path: &Path) -> Result<(), StoreError> {
+    unix::create_private(path)
+        .map_err(|error| StoreError::unavailable(format!("the SQLite file {} cannot be made", path.display()), error))
+}
+
+/// The writer's connection.
+pub(super) fn writer(config: &SqliteConfig) -> Result<Connection, StoreError> {
+    let connection = connection(&config.path).map_err(unavailable)?;
+    let set = |connection: &Connection| -> rusqlite::Result<()> {
+        connection.pragma_update(None, "page_size", rows::number_column(PAGE))?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.pragma_update(None, "wal_autocheckpoint", AUTOCHECKPOINT_PAGES)?;
+        connection.pragma_update(None, "journal_size_limit", JOURNAL_BYTES)?;
+        connection.pragma_update(None, "cache_size", -8 * 1024)?;
+        if let Some(bytes) = config.max_bytes {
+            connection.pragma_update(None, "max_page_count", rows::number_column(bytes / PAGE))?;
+        }
+        Ok(())
+    };
+    set(&connection).map_err(unavailable)?;
+    Ok(connection)
+}
+
+/// A reader's connection.
+pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = connection(path)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+/// The checkpointer's connection.
+pub(super) fn checkpointer(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = connection(path)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    Ok(connection)
+}
+
+fn connection(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE,
+    )?;
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(connection)
+}
+
+/// The newest migration that was applied; 0 for an empty file.
+pub(super) fn schema(connection: &Connection) -> Result<u32, StoreError> {
+    let read = || -> rusqlite::Result<Option<String>> {
+        if connection.query_row(HAS_SETTINGS, [], |_| Ok(())).optional()?.is_none() {
+            return Ok(None);
+        }
+        connection.query_row(SCHEMA, [], |row| row.get(0)).optional()
+    };
+    match read().map_err(unavailable)? {
+        None => Ok(0),
+        Some(text) => text.parse().ok().ok_or_else(|| StoreError::Inconsistent {
+            table: "settings",
+            column: "value",
+            key: "schema".to_owned(),
+        }),
+    }
+}
+
+/// Applies what is missing, each migration in a transaction of its own.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    loop {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(unavailable)?;
+        let found = schema(&transaction)?;
+        refuse_newer(found)?;
+        let Some(next) = SQLITE.iter().find(|migration| migration.version == found.saturating_add(1)) else {
+            return if found == KNOWN {
+                Ok(())
+            } else {
+                let detail = format!("its schema {found} cannot be brought to {KNOWN}");
+                Err(StoreError::Unavailable { detail, source: None })
+            };
+        };
+        transaction.execute_batch(next.sql).map_err(unavailable)?;
+        transaction.execute(WRITE_SCHEMA, params![next.version.to_string()]).map_err(unavailable)?;
+        transaction.commit().map_err(unavailable)?;
+        tracing::info!(schema = next.version, name = next.name, "the store was migrated");
+    }
+}

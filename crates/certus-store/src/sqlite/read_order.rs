@@ -1,0 +1,165 @@
+//! Reading orders and authorizations.
+
+use certus_ca::id::{AuthorizationId, ChallengeId, OrderId};
+use certus_ca::ports::{OrderAndAuthorizations, StoreError, Stored};
+use certus_ca::state::Authorization;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::fault::Fault;
+use crate::rows::{AuthorizationRow, ChallengeRow, IdentifierRow, OrderRow, PerspectiveRow, evidence_keys};
+
+/// The columns that [`push`] reads.
+macro_rules! authorization {
+    ($from:literal) => {
+        concat!(
+            "SELECT authorizations.id, authorizations.version, accounts.id, authorizations.type, authorizations.value,
+        authorizations.created, authorizations.expires, authorizations.deactivated, challenges.id, challenges.method,
+        challenges.token, challenges.begun, challenges.validated, challenges.evidence, challenges.failed,
+        challenges.problem",
+            $from
+        )
+    };
+}
+
+super::sql! {
+    ORDER = "SELECT orders.id, orders.version, accounts.id, orders.profile, orders.created, orders.expires,
+        orders.finalized, orders.public_key, orders.issued, certificates.id, orders.failed, orders.problem, orders.key
+        FROM orders JOIN accounts ON accounts.key = orders.account
+        LEFT JOIN certificates ON certificates.key = orders.certificate WHERE orders.id = ?1";
+    AUTHORIZATIONS_OF_ORDER = authorization!(", order_identifiers.type, order_identifiers.value
+        FROM order_identifiers
+        JOIN authorizations ON authorizations.key = order_identifiers.authorization_key
+        JOIN accounts ON accounts.key = authorizations.account
+        LEFT JOIN challenges ON challenges.authorization_key = authorizations.key
+        WHERE order_identifiers.order_key = ?1 ORDER BY order_identifiers.position, challenges.key");
+    AUTHORIZATION = authorization!(" FROM authorizations JOIN accounts ON accounts.key = authorizations.account
+        LEFT JOIN challenges ON challenges.authorization_key = authorizations.key
+        WHERE authorizations.id = ?1 ORDER BY challenges.key");
+    AUTHORIZATION_OF = authorization!(" FROM challenges AS wanted
+        JOIN authorizations ON authorizations.key = wanted.authorization_key
+        JOIN accounts ON accounts.key = authorizations.account
+        JOIN challenges ON challenges.authorization_key = authorizations.key
+        WHERE wanted.id = ?1 ORDER BY challenges.key");
+    PERSPECTIVES = "SELECT name, resolver, address, port, url, redirects FROM perspectives WHERE evidence = ?1
+        ORDER BY position";
+}
+
+pub(super) fn order(connection: &Connection, id: OrderId) -> Result<Option<Stored<OrderAndAuthorizations>>, Fault> {
+    let mut statement = connection.prepare_cached(ORDER)?;
+    let found = statement
+        .query_row(params![id.as_bytes()], |row| {
+            let order = OrderRow {
+                id: row.get(0)?,
+                version: row.get(1)?,
+                account: row.get(2)?,
+                profile: row.get(3)?,
+                created: row.get(4)?,
+                expires: row.get(5)?,
+                finalized: row.get(6)?,
+                public_key: row.get(7)?,
+                issued: row.get(8)?,
+                certificate: row.get(9)?,
+                failed: row.get(10)?,
+                problem: row.get(11)?,
+            };
+            Ok((order, row.get::<_, i64>(12)?))
+        })
+        .optional()?;
+    let Some((order, key)) = found else { return Ok(None) };
+    let mut rows: Vec<AuthorizationRow> = Vec::new();
+    let mut identifiers = Vec::new();
+    let mut statement = connection.prepare_cached(AUTHORIZATIONS_OF_ORDER)?;
+    let mut found = statement.query(params![key])?;
+    while let Some(row) = found.next()? {
+        if push(&mut rows, row)? {
+            let authorization = row.get(0)?;
+            identifiers.push(IdentifierRow { kind: row.get(16)?, value: row.get(17)?, authorization });
+        }
+    }
+    let perspectives = perspectives(connection, &evidence_keys(&rows))?;
+    let Stored { value: order, version } = order.into_state(&identifiers)?;
+    let authorizations: Result<Vec<Authorization>, StoreError> =
+        rows.into_iter().map(|row| Ok(row.into_state(&perspectives)?.value)).collect();
+    Ok(Some(Stored { value: OrderAndAuthorizations { order, authorizations: authorizations? }, version }))
+}
+
+pub(super) fn authorization(
+    connection: &Connection,
+    id: AuthorizationId,
+) -> Result<Option<Stored<Authorization>>, Fault> {
+    one(connection, AUTHORIZATION, id.as_bytes())
+}
+
+pub(super) fn authorization_of(
+    connection: &Connection,
+    challenge: ChallengeId,
+) -> Result<Option<Stored<Authorization>>, Fault> {
+    one(connection, AUTHORIZATION_OF, challenge.as_bytes())
+}
+
+fn one(connection: &Connection, statement: &str, id: &[u8]) -> Result<Option<Stored<Authorization>>, Fault> {
+    let mut rows = Vec::new();
+    let mut statement = connection.prepare_cached(statement)?;
+    let mut found = statement.query(params![id])?;
+    while let Some(row) = found.next()? {
+        push(&mut rows, row)?;
+    }
+    let perspectives = perspectives(connection, &evidence_keys(&rows))?;
+    Ok(rows.pop().map(|row| row.into_state(&perspectives)).transpose()?)
+}
+
+/// Takes in one row of [`authorization!`]: a challenge of the last authorization, or the first of another one. Says
+/// whether it was another one.
+fn push(rows: &mut Vec<AuthorizationRow>, row: &Row<'_>) -> Result<bool, Fault> {
+    let challenge = match row.get::<_, Option<Vec<u8>>>(8)? {
+        Some(id) => Some(ChallengeRow {
+            id,
+            method: row.get(9)?,
+            token: row.get(10)?,
+            begun: row.get(11)?,
+            validated: row.get(12)?,
+            evidence: row.get(13)?,
+            failed: row.get(14)?,
+            problem: row.get(15)?,
+        }),
+        None => None,
+    };
+    if let Some(last) = rows.last_mut()
+        && row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)? == last.id
+    {
+        last.challenges.extend(challenge);
+        return Ok(false);
+    }
+    rows.push(AuthorizationRow {
+        id: row.get(0)?,
+        version: row.get(1)?,
+        account: row.get(2)?,
+        kind: row.get(3)?,
+        value: row.get(4)?,
+        created: row.get(5)?,
+        expires: row.get(6)?,
+        deactivated: row.get(7)?,
+        challenges: Vec::from_iter(challenge),
+    });
+    Ok(true)
+}
+
+fn perspectives(connection: &Connection, evidence: &[i64]) -> Result<Vec<PerspectiveRow>, Fault> {
+    let mut rows = Vec::new();
+    for key in evidence {
+        let mut statement = connection.prepare_cached(PERSPECTIVES)?;
+        let mut found = statement.query(params![key])?;
+        while let Some(row) = found.next()? {
+            rows.push(PerspectiveRow {
+                evidence: *key,
+                name: row.get(0)?,
+                resolver: row.get(1)?,
+                address: row.get(2)?,
+                port: row.get(3)?,
+                url: row.get(4)?,
+                redirects: row.get(5)?,
+            });
+        }
+    }
+    Ok(rows)
+}

@@ -1,0 +1,190 @@
+//! Writing orders and authorizations.
+
+use std::collections::HashMap;
+
+use certus_ca::id::{AuthorizationId, ChallengeId, ProcessId};
+use certus_ca::job::{Job, Lease};
+use certus_ca::ports::{StoreError, Version};
+use certus_ca::state::{Authorization, Evidence, Order};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::fault::Fault;
+use super::{write_account, write_job};
+use crate::operation::{Reply, settled_challenge};
+use crate::rows::{ChallengeFacts, Place, millis, version_column};
+
+super::sql! {
+    OPEN_ORDER = "INSERT INTO orders (id, version, account, profile, created, expires) VALUES (?1, 1, ?2, ?3, ?4, ?5)";
+    OPEN_AUTHORIZATION = "INSERT INTO authorizations (id, version, account, type, value, created, expires)
+        VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6)";
+    OFFER_CHALLENGE = "INSERT INTO challenges (id, authorization_key, method, token) VALUES (?1, ?2, ?3, ?4)";
+    NAME = "INSERT INTO order_identifiers (order_key, position, type, value, authorization_key)
+        VALUES (?1, ?2, ?3, ?4, ?5)";
+    AUTHORIZATION_KEY = "SELECT key FROM authorizations WHERE id = ?1";
+    DEACTIVATE = "UPDATE authorizations SET version = version + 1, deactivated = ?3
+        WHERE id = ?1 AND version = ?2 RETURNING key";
+    BEGIN = "UPDATE authorizations SET version = version + 1 WHERE id = ?1 AND version = ?2 RETURNING key";
+    BEGIN_CHALLENGE = "UPDATE challenges SET begun = ?3 WHERE id = ?1 AND authorization_key = ?2 AND begun IS NULL
+        RETURNING key";
+    SETTLE = "UPDATE authorizations SET version = version + 1, expires = ?3, settled = ?4
+        WHERE id = ?1 AND version = ?2 RETURNING key";
+    CHALLENGE_MET = "UPDATE challenges SET validated = ?4, evidence = ?5
+        WHERE id = ?1 AND authorization_key = ?2 AND key = ?3 AND validated IS NULL AND failed IS NULL";
+    CHALLENGE_FAILED = "UPDATE challenges SET failed = ?4, problem = ?5
+        WHERE id = ?1 AND authorization_key = ?2 AND key = ?3 AND validated IS NULL AND failed IS NULL";
+    EVIDENCE = "INSERT INTO evidence (type, value, method, validated) VALUES (?1, ?2, ?3, ?4)";
+    PERSPECTIVE = "INSERT INTO perspectives (evidence, position, name, resolver, address, port, url, redirects)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    CLOSE_ORDERS = "UPDATE orders SET closed = ?2 WHERE closed IS NULL
+        AND key IN (SELECT order_key FROM order_identifiers WHERE authorization_key = ?1)";
+}
+
+pub(super) fn open(connection: &Connection, order: &Order, authorizations: &[Authorization]) -> Result<Reply, Fault> {
+    let account = write_account::key_of(connection, &order.account)?;
+    connection.prepare_cached(OPEN_ORDER)?.execute(params![
+        order.id.as_bytes(),
+        account,
+        order.profile,
+        millis(order.created),
+        millis(order.expires),
+    ])?;
+    let order_key = connection.last_insert_rowid();
+    let mut keys: HashMap<AuthorizationId, i64> = HashMap::with_capacity(authorizations.len());
+    for authorization in authorizations {
+        keys.insert(authorization.id, open_authorization(connection, account, authorization)?);
+    }
+    for (position, (identifier, id)) in (0_i64..).zip(order.identifiers.iter().zip(&order.authorizations)) {
+        let key = match keys.get(id) {
+            Some(key) => *key,
+            None => authorization_key(connection, *id)?,
+        };
+        connection.prepare_cached(NAME)?.execute(params![
+            order_key,
+            position,
+            identifier.kind(),
+            identifier.value(),
+            key
+        ])?;
+    }
+    Ok(Reply::Done)
+}
+
+fn open_authorization(connection: &Connection, account: i64, authorization: &Authorization) -> Result<i64, Fault> {
+    connection.prepare_cached(OPEN_AUTHORIZATION)?.execute(params![
+        authorization.id.as_bytes(),
+        account,
+        authorization.identifier.kind(),
+        authorization.identifier.value(),
+        millis(authorization.created),
+        millis(authorization.expires),
+    ])?;
+    let key = connection.last_insert_rowid();
+    for challenge in &authorization.challenges {
+        connection.prepare_cached(OFFER_CHALLENGE)?.execute(params![
+            challenge.id.as_bytes(),
+            key,
+            challenge.method.name(),
+            challenge.token.as_str(),
+        ])?;
+    }
+    Ok(key)
+}
+
+fn authorization_key(connection: &Connection, id: AuthorizationId) -> Result<i64, Fault> {
+    let mut statement = connection.prepare_cached(AUTHORIZATION_KEY)?;
+    let key = statement.query_row(params![id.as_bytes()], |row| row.get(0)).optional()?;
+    key.ok_or_else(|| Place::new("authorizations", id.as_bytes()).inconsistent("id").into())
+}
+
+pub(super) fn deactivate(
+    connection: &Connection,
+    read: Version,
+    authorization: &Authorization,
+) -> Result<Reply, Fault> {
+    let at = authorization.deactivated.map(millis);
+    let mut statement = connection.prepare_cached(DEACTIVATE)?;
+    let values = params![authorization.id.as_bytes(), version_column(read), at];
+    let key: Option<i64> = statement.query_row(values, |row| row.get(0)).optional()?;
+    let key = key.ok_or(StoreError::Conflict)?;
+    if at.is_some() {
+        connection.prepare_cached(CLOSE_ORDERS)?.execute(params![key, at])?;
+    }
+    Ok(Reply::Done)
+}
+
+pub(super) fn begin_validation(
+    connection: &Connection,
+    read: Version,
+    authorization: &Authorization,
+    challenge: ChallengeId,
+    job: &Job,
+    process: ProcessId,
+) -> Result<Reply, Fault> {
+    let mut statement = connection.prepare_cached(BEGIN)?;
+    let values = params![authorization.id.as_bytes(), version_column(read)];
+    let key: Option<i64> = statement.query_row(values, |row| row.get(0)).optional()?;
+    let key = key.ok_or(StoreError::Conflict)?;
+    let state = authorization.challenge(challenge).ok_or(StoreError::Conflict)?;
+    let begun = ChallengeFacts::of(&state.state)?.begun.ok_or(StoreError::Conflict)?;
+    let mut statement = connection.prepare_cached(BEGIN_CHALLENGE)?;
+    let values = params![challenge.as_bytes(), key, begun];
+    let challenge: Option<i64> = statement.query_row(values, |row| row.get(0)).optional()?;
+    write_job::start(connection, job, process, challenge.ok_or(StoreError::Conflict)?)
+}
+
+pub(super) fn settle(
+    connection: &Connection,
+    lease: Lease,
+    read: Version,
+    authorization: &Authorization,
+) -> Result<Reply, Fault> {
+    let leased = write_job::leased_challenge(connection, lease)?;
+    let challenge = settled_challenge(authorization).ok_or(StoreError::Conflict)?;
+    let facts = ChallengeFacts::of(&challenge.state)?;
+    let at = facts.validated.as_ref().map(|(at, _)| *at).or(facts.failed.as_ref().map(|(at, _)| *at));
+    let mut statement = connection.prepare_cached(SETTLE)?;
+    let values = params![authorization.id.as_bytes(), version_column(read), millis(authorization.expires), at];
+    let key: Option<i64> = statement.query_row(values, |row| row.get(0)).optional()?;
+    let key = key.ok_or(StoreError::Conflict)?;
+    let mut changed = 0;
+    if let Some((validated, evidence)) = facts.validated {
+        let kept = keep_evidence(connection, authorization, challenge.method.name(), validated, evidence)?;
+        let values = params![challenge.id.as_bytes(), key, leased, validated, kept];
+        changed = connection.prepare_cached(CHALLENGE_MET)?.execute(values)?;
+    }
+    if let Some((failed, problem)) = facts.failed {
+        let values = params![challenge.id.as_bytes(), key, leased, failed, problem];
+        changed = connection.prepare_cached(CHALLENGE_FAILED)?.execute(values)?;
+        connection.prepare_cached(CLOSE_ORDERS)?.execute(params![key, failed])?;
+    }
+    if changed == 0 {
+        return Err(StoreError::Conflict.into());
+    }
+    write_job::finish(connection, lease)
+}
+
+fn keep_evidence(
+    connection: &Connection,
+    authorization: &Authorization,
+    method: &str,
+    validated: i64,
+    evidence: &Evidence,
+) -> Result<i64, Fault> {
+    let identifier = &authorization.identifier;
+    let values = params![identifier.kind(), identifier.value(), method, validated];
+    connection.prepare_cached(EVIDENCE)?.execute(values)?;
+    let key = connection.last_insert_rowid();
+    for (position, perspective) in (0_i64..).zip(&evidence.perspectives) {
+        connection.prepare_cached(PERSPECTIVE)?.execute(params![
+            key,
+            position,
+            perspective.name,
+            perspective.resolver,
+            perspective.address.to_string(),
+            perspective.port,
+            perspective.url,
+            perspective.redirects,
+        ])?;
+    }
+    Ok(key)
+}

@@ -1,0 +1,263 @@
+//! The command line. What the commands do is in `commands`.
+
+#![expect(clippy::doc_markdown, reason = "what is said of a flag is printed as help, where Markdown is noise")]
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use certus_pki::{DnsName, KeyAlgorithm};
+use clap::{Args, Parser, Subcommand};
+use ipnet::IpNet;
+
+use crate::config::{ExternalUrl, PkiUrl};
+
+/// What every help ends with.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0   done
+  1   it failed; the message says why
+  2   the command line or a setting is wrong; nothing was done
+  3   `certus ca check` found something that is not in order
+  4   another process is at work on the state directory
+  5   no authority is running there
+  70  a part of the authority ended by itself; start it again";
+
+/// An ACME (RFC 8555) certificate authority in one program.
+#[derive(Debug, Parser)]
+#[command(name = "certus", version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(propagate_version = true, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) surroundings: SurroundingArgs,
+}
+
+/// What the service manager and PostgreSQL's conventions hand over, in the environment.
+#[derive(Debug, Args)]
+pub(crate) struct SurroundingArgs {
+    /// Where the service manager puts credentials
+    #[arg(long, global = true, hide = true, env = "CREDENTIALS_DIRECTORY", hide_env = true)]
+    pub(crate) credentials_directory: Option<PathBuf>,
+    /// PostgreSQL's file of passwords
+    #[arg(long, global = true, hide = true, env = "PGPASSFILE", hide_env = true)]
+    pub(crate) pgpassfile: Option<PathBuf>,
+}
+
+impl Cli {
+    /// Whether the answer is wanted as JSON.
+    pub(crate) fn json(&self) -> bool {
+        match &self.command {
+            Command::Up(up) => up.json,
+            Command::Ca { command } => match command {
+                CaCommand::Init(args) => args.json,
+                CaCommand::Check(args)
+                | CaCommand::Serve(args)
+                | CaCommand::MoveUrl(args)
+                | CaCommand::Status(args) => args.json,
+                CaCommand::Certificates(args) => args.at.json,
+            },
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Makes and starts a laboratory: an authority on this machine, for trying things out
+    Up(Box<UpArgs>),
+    /// Sets up and runs a certificate authority
+    Ca {
+        #[command(subcommand)]
+        command: CaCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CaCommand {
+    /// Makes a new authority: certus.toml and a state directory with its keys
+    Init(Box<InitArgs>),
+    /// Says whether all that a start needs is in order
+    #[command(after_help = "\
+Each line is ok, warn or FAIL, and says what to do. Exit code 3 when anything failed.
+A running authority is asked instead of opening its store.
+
+Example:
+  certus ca check --dir /etc/certus")]
+    Check(AtArgs),
+    /// Runs the authority until SIGTERM or SIGINT
+    #[command(after_help = "\
+The first signal lets open requests and running jobs finish; a second one, or 10 seconds, ends them.
+
+Example:
+  certus ca serve --dir /etc/certus")]
+    Serve(AtArgs),
+    /// Makes the store follow a changed external_url
+    #[command(after_help = "\
+Stop the authority, change external_url in certus.toml, run this, and start it again.
+Account URLs under the earlier external URL stay valid: clients go on with their accounts.
+
+Example:
+  certus ca move-url --dir /etc/certus")]
+    MoveUrl(AtArgs),
+    /// Shows how the running authority stands
+    #[command(after_help = "\
+Example:
+  certus ca status --dir /etc/certus --json")]
+    Status(AtArgs),
+    /// Lists the certificates of the running authority, oldest first
+    Certificates(CertificatesArgs),
+}
+
+/// Which authority.
+#[derive(Debug, Args)]
+pub(crate) struct AtArgs {
+    /// The directory with certus.toml
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) dir: PathBuf,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  certus ca certificates --names example.com
+  certus ca certificates --limit 1000 --after 5000 --json")]
+pub(crate) struct CertificatesArgs {
+    #[command(flatten)]
+    pub(crate) at: AtArgs,
+    /// Only certificates with a name at or beneath this one
+    #[arg(long, value_name = "SUFFIX", value_parser = dns_name)]
+    pub(crate) names: Option<DnsName>,
+    /// How many at most
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) limit: u32,
+    /// Go on after this one: what the page before gave as its end
+    #[arg(long, value_name = "KEY")]
+    pub(crate) after: Option<i64>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+What is missing is asked for on a terminal. Nothing that exists is overwritten.
+
+Examples:
+  certus ca init --dir /etc/certus --external-url https://ca.example --pki-url http://pki.example
+  certus ca init --external-url https://ca.example:14000 --pki-url http://ca.example \\
+      --key rsa-3072 --name 'Example' --permit-names example.com,example.org \\
+      --passphrase-file /root/passphrase
+  certus ca init --external-url https://ca.example --pki-url http://ca.example \\
+      --issuer-chain chain.pem --issuer-key issuing.key")]
+pub(crate) struct InitArgs {
+    /// Where to make it
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) dir: PathBuf,
+    /// Where clients reach the ACME service: https://HOST[:PORT]
+    #[arg(long, value_name = "URL")]
+    pub(crate) external_url: Option<ExternalUrl>,
+    /// Where issuers and CRLs are published: http://HOST[:PORT][/PATH]
+    #[arg(long, value_name = "URL")]
+    pub(crate) pki_url: Option<PkiUrl>,
+    /// Where ACME is listened for [default: every address, the port of --external-url]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Where publications are listened for [default: every address, the port of --pki-url]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) pki_listen: Option<SocketAddr>,
+    /// The keys of the new root and issuing certificate: ec-p256, ec-p384, rsa-2048, rsa-3072, rsa-4096
+    /// [default: ec-p256]
+    #[arg(long, value_name = "KIND", value_parser = key_algorithm)]
+    pub(crate) key: Option<KeyAlgorithm>,
+    /// What the names of root and issuing certificate begin with [default: Certus and the host]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Their organization
+    #[arg(long)]
+    pub(crate) organization: Option<String>,
+    /// Their country: two letters
+    #[arg(long)]
+    pub(crate) country: Option<String>,
+    /// Certify names at and beneath these only, and no addresses
+    #[arg(long, value_name = "SUFFIX,…", value_delimiter = ',', value_parser = dns_name)]
+    pub(crate) permit_names: Vec<DnsName>,
+    /// Use this issuing certificate: PEM, its root last
+    #[arg(long, value_name = "FILE", requires = "issuer_key")]
+    #[arg(conflicts_with_all = ["key", "name", "organization", "country", "permit_names"])]
+    pub(crate) issuer_chain: Option<PathBuf>,
+    /// Its private key: PKCS#8 in PEM
+    #[arg(long, value_name = "FILE", requires = "issuer_chain")]
+    pub(crate) issuer_key: Option<PathBuf>,
+    /// Encrypt the keys under the passphrase in this file, which every start reads
+    #[arg(long, value_name = "FILE", conflicts_with = "credential")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// The same, in this credential of the service manager ($CREDENTIALS_DIRECTORY/NAME)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) credential: Option<String>,
+    /// The store: sqlite, sqlite:PATH, or postgres://USER@HOST[,HOST2]/DATABASE
+    #[arg(long, value_name = "URL", default_value = "sqlite")]
+    pub(crate) store: String,
+    /// Print one JSON document; ask nothing
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+In an empty directory it makes an authority for https://localhost first; run again, it carries
+on with the same state. It permits loopback addresses, answers localhost and *.localhost itself
+and validates http-01 at port 5002: all of that holds here alone, never for `certus ca serve`.
+
+Examples:
+  certus up
+  certus up --dir lab --listen 127.0.0.1:14000 --ready-file lab.json")]
+pub(crate) struct UpArgs {
+    /// The laboratory's directory
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) dir: PathBuf,
+    /// Where ACME is listened for [default: 127.0.0.1:14000]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Where publications are listened for [default: the next port]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) pki_listen: Option<SocketAddr>,
+    /// The store: sqlite, or postgres://USER@HOST/DATABASE [default: sqlite]
+    #[arg(long, value_name = "URL")]
+    pub(crate) store: Option<String>,
+    /// Ask this resolver [default: those of /etc/resolv.conf]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) resolver: Option<SocketAddr>,
+    /// The port that http-01 is validated at
+    #[arg(long, value_name = "N", default_value_t = 5002, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) http_01_port: u16,
+    /// The port that tls-alpn-01 will be validated at
+    #[arg(long, value_name = "N", default_value_t = 5001, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) tls_alpn_01_port: u16,
+    /// Special addresses that may be validated
+    #[arg(long, value_name = "CIDR,…", value_delimiter = ',', default_value = "127.0.0.0/8,::1/128")]
+    pub(crate) permit_addresses: Vec<IpNet>,
+    /// Write directory_url, root_path and pid here as JSON once requests are answered
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ready_file: Option<PathBuf>,
+    /// Print one JSON document when ready
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn dns_name(text: &str) -> Result<DnsName, certus_pki::NameError> {
+    DnsName::parse(text)
+}
+
+/// The kinds that authorities may have (Baseline Requirements 6.1.5; P-521 and Ed25519 are left to leaves and accounts).
+fn key_algorithm(text: &str) -> Result<KeyAlgorithm, String> {
+    let wrong = || format!("{text:?} is none of ec-p256, ec-p384, rsa-2048, rsa-3072 and rsa-4096");
+    let algorithm = text.parse().map_err(|_error: certus_pki::UnknownKeyAlgorithm| wrong())?;
+    match algorithm {
+        KeyAlgorithm::EcP256
+        | KeyAlgorithm::EcP384
+        | KeyAlgorithm::Rsa2048
+        | KeyAlgorithm::Rsa3072
+        | KeyAlgorithm::Rsa4096 => Ok(algorithm),
+        KeyAlgorithm::EcP521 | KeyAlgorithm::Ed25519 => Err(wrong()),
+    }
+}

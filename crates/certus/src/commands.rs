@@ -1,0 +1,47 @@
+//! The commands, one module each.
+
+mod certificates;
+mod check;
+mod init;
+mod move_url;
+mod serve;
+mod status;
+mod up;
+
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::cli::{CaCommand, Cli, Command, SurroundingArgs};
+use crate::compose::{Hooks, Surroundings};
+use crate::exit::Exit;
+
+/// Does what the command line says.
+pub(crate) fn run(cli: Cli, hooks: Hooks) -> anyhow::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
+    let Cli { command, surroundings: SurroundingArgs { credentials_directory, pgpassfile } } = cli;
+    let surroundings = Surroundings { credentials_directory, passfile: pgpassfile };
+    let exit = runtime.block_on(async {
+        match command {
+            Command::Up(args) => Box::pin(up::run(&args, &surroundings, hooks)).await,
+            Command::Ca { command } => match command {
+                CaCommand::Init(args) => init::run(*args, &surroundings).await,
+                CaCommand::Check(args) => Box::pin(check::run(&args, &surroundings, hooks)).await,
+                CaCommand::Serve(args) => Box::pin(serve::run(&args, &surroundings, hooks)).await,
+                CaCommand::MoveUrl(args) => move_url::run(&args, &surroundings, hooks).await,
+                CaCommand::Status(args) => status::run(&args).await,
+                CaCommand::Certificates(args) => certificates::run(&args).await,
+            },
+        }
+    });
+    // Threads that still block (a signature, a slow disk) are not waited for.
+    runtime.shutdown_background();
+    exit
+}
+
+/// The directory with every step of its path said, so that nothing depends on where the program stands.
+fn absolute(directory: &Path) -> anyhow::Result<std::path::PathBuf> {
+    let path = std::path::absolute(directory).with_context(|| format!("{} is no path", directory.display()))?;
+    // What exists is said without `.`, `..` and links.
+    Ok(path.canonicalize().unwrap_or(path))
+}

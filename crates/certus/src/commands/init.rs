@@ -1,0 +1,227 @@
+//! `certus ca init`.
+
+use std::io::IsTerminal;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use anyhow::Context;
+use certus_pki::{Certificate, KeyAlgorithm, SubjectName};
+use certus_signer::Secret;
+use inquire::{Select, Text};
+use serde::Serialize;
+
+use super::absolute;
+use crate::cli::InitArgs;
+use crate::compose::{self, Surroundings};
+use crate::config::{ExternalUrl, PkiUrl, SecretSource};
+use crate::exit::{Exit, usage};
+use crate::output::{self, HEADING};
+use crate::plan::{Made, Plan, Signing};
+
+pub(super) async fn run(args: InitArgs, surroundings: &Surroundings) -> anyhow::Result<Exit> {
+    let json = args.json;
+    let plan = plan(args, surroundings)?;
+    let made = plan.carry_out(compose::clock().as_ref()).await?;
+    if json {
+        output::json("ca.init", &Report::new(&plan, &made))?;
+    } else {
+        output::text(&shown(&plan, &made))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn plan(args: InitArgs, surroundings: &Surroundings) -> anyhow::Result<Plan> {
+    let directory = absolute(&args.dir)?;
+    let answers = if !args.json && std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+        Answers::Asked
+    } else {
+        Answers::Given
+    };
+    let missing: Vec<&str> = [(args.external_url.is_none(), "--external-url"), (args.pki_url.is_none(), "--pki-url")]
+        .into_iter()
+        .filter_map(|(missing, flag)| missing.then_some(flag))
+        .collect();
+    if !missing.is_empty() && answers == Answers::Given {
+        return Err(usage(format!("{} must be given (or run this on a terminal to be asked)", missing.join(" and "))));
+    }
+    let asked = !missing.is_empty();
+    let external_url = match args.external_url {
+        Some(url) => url,
+        None => ask_external_url()?,
+    };
+    let pki_url = match args.pki_url {
+        Some(url) => url,
+        None => ask_pki_url(&external_url)?,
+    };
+    let signing = match (args.issuer_chain, args.issuer_key) {
+        (Some(chain), Some(key)) => Signing::Existing { chain, key },
+        (None, None) => Signing::New {
+            algorithm: match args.key {
+                Some(algorithm) => algorithm,
+                // Whoever was asked for something is asked for this as well.
+                None if asked => ask_key()?,
+                None => KeyAlgorithm::EcP256,
+            },
+            name: args.name.unwrap_or_else(|| default_name(external_url.host())),
+            organization: args.organization,
+            country: args.country,
+            permitted: args.permit_names,
+        },
+        (Some(_), None) | (None, Some(_)) => {
+            return Err(usage("--issuer-chain and --issuer-key belong together"));
+        }
+    };
+    let source = match (args.passphrase_file, args.credential) {
+        (Some(file), _) => SecretSource::File(absolute(&file)?),
+        (None, Some(name)) => SecretSource::Credential(name),
+        (None, None) => SecretSource::None,
+    };
+    let passphrase: Option<Secret> = surroundings.secret(&source)?;
+    check_store(&args.store)?;
+    let everywhere = every_address();
+    Ok(Plan {
+        listen: args.listen.unwrap_or_else(|| SocketAddr::new(everywhere, external_url.port())),
+        pki_listen: args.pki_listen.unwrap_or_else(|| SocketAddr::new(everywhere, pki_url.port())),
+        directory,
+        external_url,
+        pki_url,
+        signing,
+        passphrase: (source, passphrase),
+        store: args.store,
+    })
+}
+
+/// Whether what is missing can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answers {
+    Asked,
+    Given,
+}
+
+fn ask_external_url() -> anyhow::Result<ExternalUrl> {
+    let text = Text::new("Where will clients reach the ACME service?")
+        .with_help_message("https://HOST[:PORT]; account URLs begin with it, so choose a name that can stay")
+        .with_validator(|text: &str| {
+            Ok(match ExternalUrl::parse(text) {
+                Ok(_) => inquire::validator::Validation::Valid,
+                Err(error) => inquire::validator::Validation::Invalid(error.into()),
+            })
+        })
+        .prompt()
+        .context("no answer")?;
+    Ok(text.parse()?)
+}
+
+fn ask_pki_url(external_url: &ExternalUrl) -> anyhow::Result<PkiUrl> {
+    let host = external_url.as_str().trim_start_matches("https://");
+    let host = host.strip_suffix(&format!(":{}", external_url.port())).unwrap_or(host);
+    let text = Text::new("Where will issuers and CRLs be published?")
+        .with_default(&format!("http://{host}"))
+        .with_help_message("http://HOST[:PORT][/PATH]: plain http, since certificates name it")
+        .with_validator(|text: &str| {
+            Ok(match PkiUrl::parse(text) {
+                Ok(_) => inquire::validator::Validation::Valid,
+                Err(error) => inquire::validator::Validation::Invalid(error.into()),
+            })
+        })
+        .prompt()
+        .context("no answer")?;
+    Ok(text.parse()?)
+}
+
+fn ask_key() -> anyhow::Result<KeyAlgorithm> {
+    let kinds = vec![
+        KeyAlgorithm::EcP256,
+        KeyAlgorithm::EcP384,
+        KeyAlgorithm::Rsa2048,
+        KeyAlgorithm::Rsa3072,
+        KeyAlgorithm::Rsa4096,
+    ];
+    Select::new("Which keys shall root and issuing certificate have?", kinds).prompt().context("no answer")
+}
+
+fn default_name(host: &SubjectName) -> String {
+    /// A common name has 64 characters at most, of which the role takes some.
+    const ROOM: usize = 40;
+    let host = host.to_string();
+    if host.len() > ROOM { "Certus".to_owned() } else { format!("Certus {host}") }
+}
+
+/// Refuses what no start could use, before anything is written.
+pub(super) fn check_store(url: &str) -> anyhow::Result<()> {
+    compose::check_store_url(url).map_err(|error| usage(format!("--store: {error:#}")))
+}
+
+/// The address that stands for all of this machine's: both kinds where IPv6 is there.
+fn every_address() -> IpAddr {
+    match std::net::TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)) {
+        Ok(_) => Ipv6Addr::UNSPECIFIED.into(),
+        Err(_) => Ipv4Addr::UNSPECIFIED.into(),
+    }
+}
+
+/// What was made, for scripts.
+#[derive(Debug, Serialize)]
+struct Report {
+    config: String,
+    directory_url: String,
+    root: String,
+    root_sha256: String,
+    root_subject: String,
+    root_not_after: String,
+    root_key: Option<String>,
+    issuer_subject: String,
+    issuer_not_after: String,
+}
+
+impl Report {
+    fn new(plan: &Plan, made: &Made) -> Self {
+        Self {
+            config: made.config.display().to_string(),
+            directory_url: format!("{}/directory", plan.external_url),
+            root: made.root.display().to_string(),
+            root_sha256: fingerprint(&made.root_certificate),
+            root_subject: made.root_certificate.subject_text(),
+            root_not_after: made.root_certificate.not_after().rfc3339(),
+            root_key: made.root_key.as_ref().map(|path| path.display().to_string()),
+            issuer_subject: made.issuing_certificate.subject_text(),
+            issuer_not_after: made.issuing_certificate.not_after().rfc3339(),
+        }
+    }
+}
+
+/// SHA-256 as OpenSSL prints it.
+pub(super) fn fingerprint(certificate: &Certificate) -> String {
+    certificate.sha256().iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":")
+}
+
+fn shown(plan: &Plan, made: &Made) -> String {
+    let Report {
+        config,
+        directory_url,
+        root,
+        root_sha256,
+        root_subject,
+        root_not_after,
+        root_key,
+        issuer_subject,
+        issuer_not_after,
+    } = Report::new(plan, made);
+    let directory = plan.directory.display();
+    let mut text = format!(
+        "{HEADING}Made an authority in {directory}.{HEADING:#}\n\n\
+         Settings  {config}\n\
+         Root      {root}\n          {root_subject}, until {root_not_after}\n          SHA-256 {root_sha256}\n\
+         Issuer    {issuer_subject}, until {issuer_not_after}\n\n"
+    );
+    if let Some(root_key) = root_key {
+        text.push_str(&format!(
+            "{HEADING}Move {root_key} to a place that is offline now.{HEADING:#} The authority never opens it: it is \
+             needed once a\nyear for the root's CRL and when a new issuing certificate is made.\n\n"
+        ));
+    }
+    text.push_str(&format!(
+        "Next:  certus ca check --dir {directory}\n       certus ca serve --dir {directory}\n\
+         Then clients use {directory_url}\n"
+    ));
+    text
+}

@@ -1,0 +1,271 @@
+//! The only place that says `new` to everything: from settings to a running authority.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use certus_ca::audit::{Action, Actor, AuditEvent};
+use certus_ca::id::ProcessId;
+use certus_ca::issuers::{Issuers, ProfileRule};
+use certus_ca::ports::{Process, Store, StoreError};
+use certus_ca::{Ca, Parts};
+use certus_http::{PkiSite, Urls};
+use certus_pki::{Certificate, CertificateChain, Clock, Issuer, Profile, Signer, SubjectName, SystemClock, Timestamp};
+use certus_signer::{FileSigner, Secret};
+use certus_validate::Validators;
+
+use crate::config::{self, Config, ExternalUrl, SecretSource};
+use crate::plan::certificate_id;
+use crate::state_dir::StateDir;
+use crate::unix;
+
+/// What tests put around the outside world of an authority; nothing by default.
+#[derive(Debug, Clone, Copy)]
+pub struct Hooks {
+    /// Wraps the store.
+    pub store: fn(Arc<dyn Store>) -> Arc<dyn Store>,
+    /// Wraps the signer of each issuer.
+    pub signer: fn(Arc<dyn Signer>) -> Arc<dyn Signer>,
+}
+
+impl Default for Hooks {
+    fn default() -> Self {
+        Self { store: |store| store, signer: |signer| signer }
+    }
+}
+
+/// What the program is given by those who start it, beside its settings.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Surroundings {
+    /// Where the service manager puts credentials.
+    pub(crate) credentials_directory: Option<PathBuf>,
+    /// The file of passwords that PostgreSQL's own programs would read.
+    pub(crate) passfile: Option<PathBuf>,
+}
+
+impl Surroundings {
+    /// Reads a secret.
+    pub(crate) fn secret(&self, source: &SecretSource) -> anyhow::Result<Option<Secret>> {
+        match source {
+            SecretSource::None => Ok(None),
+            SecretSource::File(path) => Ok(Some(Secret::from_file(path)?)),
+            SecretSource::Credential(name) => {
+                let directory = self.credentials_directory.as_ref().with_context(|| {
+                    format!(
+                        "the credential {name:?} is asked for, but no CREDENTIALS_DIRECTORY is set; start the \
+                         authority from a unit with LoadCredential={name}:FILE"
+                    )
+                })?;
+                if name.is_empty() || name.contains('/') || name.starts_with('.') {
+                    bail!("{name:?} is no credential's name");
+                }
+                Ok(Some(Secret::from_file(&directory.join(name))?))
+            }
+        }
+    }
+}
+
+/// An authority that is ready to be served.
+#[derive(Debug)]
+pub(crate) struct Authority {
+    pub(crate) ca: Ca,
+    pub(crate) urls: Urls,
+    pub(crate) site: PkiSite,
+    pub(crate) started: Timestamp,
+}
+
+/// The present. The only clock of the program.
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
+}
+
+/// Opens what the settings name, and takes up work.
+pub(crate) async fn authority(config: &Config, surroundings: &Surroundings, hooks: Hooks) -> anyhow::Result<Authority> {
+    let clock = clock();
+    let issuers = issuers(config, surroundings, hooks)?;
+    let root = root(config)?;
+    for (id, issuer) in issuers.all() {
+        if !issuer.permits(config.external_url.host()) {
+            bail!("the issuer {id} may not certify {}, the host of external_url", config.external_url.host());
+        }
+    }
+    let validator = Validators::new(config.validation.clone()).context("validation cannot be set up")?;
+    let store = store(config, surroundings, hooks).await?;
+    let previous = settle_external_url(store.as_ref(), &config.external_url, clock.as_ref()).await?;
+    let urls = Urls::new(config.external_url.as_str(), &previous)?;
+    let process = Process {
+        id: ProcessId::random(),
+        host: unix::host_name(),
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let started = clock.now();
+    let ca = Ca::open(Parts { store, validator: Arc::new(validator), issuers, clock, process }).await?;
+    let site = PkiSite {
+        ca: ca.clone(),
+        base_path: config.pki_url.path().to_owned(),
+        root_pem: root.pem(),
+        root_id: certificate_id(&root),
+        root_der: root.der().to_vec(),
+        root_crl: root_crl(config)?,
+    };
+    Ok(Authority { ca, urls, site, started })
+}
+
+/// The root's certificate.
+pub(crate) fn root(config: &Config) -> anyhow::Result<Certificate> {
+    let pem = read(&config.root)?;
+    Certificate::from_pem(&pem).with_context(|| format!("{} is not a certificate in PEM", config.root.display()))
+}
+
+/// The root's CRL in DER, if there is one.
+pub(crate) fn root_crl(config: &Config) -> anyhow::Result<Option<Vec<u8>>> {
+    match std::fs::read(&config.root_crl) {
+        Ok(der) => Ok(Some(der)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("{} cannot be read", config.root_crl.display())),
+    }
+}
+
+/// One issuer with its signer.
+pub(crate) fn issuer(
+    name: &str,
+    files: &config::Issuer,
+    surroundings: &Surroundings,
+    hooks: Hooks,
+) -> anyhow::Result<Issuer> {
+    let pem = read(&files.chain)?;
+    let chain = CertificateChain::from_pem(&pem)
+        .with_context(|| format!("{} is not a chain of certificates in PEM", files.chain.display()))?;
+    let passphrase = surroundings.secret(&files.passphrase)?;
+    let signer: Arc<dyn Signer> = Arc::new(FileSigner::open(&files.key, passphrase.as_ref())?);
+    Issuer::new(chain, (hooks.signer)(signer)).with_context(|| format!("the issuer {name:?} cannot issue"))
+}
+
+fn issuers(config: &Config, surroundings: &Surroundings, hooks: Hooks) -> anyhow::Result<Issuers> {
+    let mut opened = std::collections::BTreeMap::new();
+    for (name, files) in &config.issuers {
+        opened.insert(name.as_str(), Arc::new(issuer(name, files, surroundings, hooks)?));
+    }
+    let mut profiles = std::collections::BTreeMap::new();
+    for (name, profile) in &config.profiles {
+        let by_name = |issuer: &str| opened.get(issuer).cloned().with_context(|| format!("no issuer {issuer:?}"));
+        let rule = ProfileRule {
+            profile: Profile {
+                name: name.clone(),
+                lifetime: profile.lifetime,
+                backdate: profile.backdate,
+                policies: profile.policies.clone(),
+            },
+            description: profile.description.clone(),
+            ecdsa: by_name(&profile.ecdsa)?,
+            rsa: by_name(&profile.rsa)?,
+        };
+        profiles.insert(name.clone(), rule);
+    }
+    Ok(Issuers {
+        profiles,
+        default_profile: config.default_profile.clone(),
+        pki_url: config.pki_url.as_str().to_owned(),
+        shards: config.crl_shards,
+    })
+}
+
+/// Refuses a store's URL that no start could use.
+pub(crate) fn check_store_url(url: &str) -> anyhow::Result<()> {
+    certus_store::StoreUrl::parse(url, Path::new("certus.db"))?;
+    Ok(())
+}
+
+/// The store that the settings name, migrated.
+pub(crate) async fn store(
+    config: &Config,
+    surroundings: &Surroundings,
+    hooks: Hooks,
+) -> anyhow::Result<Arc<dyn Store>> {
+    let settings = store_config(config, surroundings)?;
+    let store = certus_store::connect(&settings).await.context("the store cannot be opened")?;
+    Ok((hooks.store)(store))
+}
+
+/// The name under which the store keeps the external URL.
+pub(crate) const EXTERNAL_URL: &str = "external_url";
+/// The name under which it keeps the earlier ones, as a JSON array.
+const PREVIOUS_EXTERNAL_URLS: &str = "previous_external_urls";
+
+/// Sees that the store belongs to this external URL, which a new store takes on. Returns the earlier ones.
+async fn settle_external_url(
+    store: &dyn Store,
+    configured: &ExternalUrl,
+    clock: &dyn Clock,
+) -> anyhow::Result<Vec<String>> {
+    match store.setting(EXTERNAL_URL).await? {
+        Some(known) if known == configured.as_str() => {}
+        Some(known) => bail!(other_url(&known, configured)),
+        None => write(store, EXTERNAL_URL, configured.as_str(), clock).await?,
+    }
+    previous_urls(store).await
+}
+
+/// What is said when the settings and the store do not name the same external URL.
+pub(crate) fn other_url(known: &str, configured: &ExternalUrl) -> String {
+    format!(
+        "the store belongs to the external URL {known}, but the settings say {configured}; put {known} back, or, if the \
+         authority moves for good, run: certus ca move-url"
+    )
+}
+
+/// The external URLs an authority had before, whose account URLs still hold.
+async fn previous_urls(store: &dyn Store) -> anyhow::Result<Vec<String>> {
+    let Some(text) = store.setting(PREVIOUS_EXTERNAL_URLS).await? else { return Ok(Vec::new()) };
+    serde_json::from_str(&text).with_context(|| format!("the setting {PREVIOUS_EXTERNAL_URLS} is not a list of URLs"))
+}
+
+/// Makes the store belong to the configured external URL; the one before it stays valid in account URLs. Returns it.
+pub(crate) async fn move_url(
+    store: &dyn Store,
+    configured: &ExternalUrl,
+    clock: &dyn Clock,
+) -> anyhow::Result<Option<String>> {
+    let Some(known) = store.setting(EXTERNAL_URL).await?.filter(|known| known != configured.as_str()) else {
+        return Ok(None);
+    };
+    let mut previous = previous_urls(store).await?;
+    previous.retain(|url| *url != known && url != configured.as_str());
+    previous.push(known.clone());
+    // The earlier one first: a crash between the two only makes it known twice.
+    write(store, PREVIOUS_EXTERNAL_URLS, &serde_json::to_string(&previous)?, clock).await?;
+    write(store, EXTERNAL_URL, configured.as_str(), clock).await?;
+    Ok(Some(known))
+}
+
+async fn write(store: &dyn Store, name: &str, value: &str, clock: &dyn Clock) -> Result<(), StoreError> {
+    let audit = AuditEvent {
+        at: clock.now(),
+        actor: Actor::Operator { uid: unix::own_user() },
+        action: Action::SettingWritten,
+        object: format!("{name}={value}"),
+        request: None,
+    };
+    store.write_setting(name, value, audit).await
+}
+
+/// The names of the authority's own certificate: the external URL's host alone, unless a laboratory adds some.
+pub(crate) fn own_names(config: &Config, more: &[SubjectName]) -> BTreeSet<SubjectName> {
+    std::iter::once(config.external_url.host().clone()).chain(more.iter().cloned()).collect()
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
+}
+
+fn store_config(config: &Config, surroundings: &Surroundings) -> anyhow::Result<certus_store::StoreUrl> {
+    let database = StateDir::of(&config.directory).database();
+    let mut settings = certus_store::StoreUrl::parse(&config.store.url, &database)
+        .with_context(|| format!("the setting url = {:?} of [store] cannot be used", config.store.url))?;
+    match &mut settings {
+        certus_store::StoreUrl::Sqlite(sqlite) => sqlite.path = config.directory.join(&sqlite.path),
+    }
+    Ok(settings)
+}

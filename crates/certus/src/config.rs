@@ -1,0 +1,322 @@
+//! Settings: `certus.toml`, read once into types.
+//!
+//! Tables belong to roles. The authority reads `[authority]` and the shared `[store]` and `[log]`, refuses keys it does
+//! not know there, and leaves other roles' tables alone. Every default stands in this module or in [`defaults`];
+//! [`sample`] writes the file that an operator starts from.
+
+pub mod defaults;
+pub mod sample;
+mod tables;
+pub mod units;
+pub mod urls;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use certus_pki::ObjectIdentifier;
+
+pub use tables::LogFormat;
+pub use urls::{ExternalUrl, PkiUrl, UrlError};
+
+/// The name of the file.
+pub const FILE: &str = "certus.toml";
+/// The only version of the file there is.
+pub const VERSION: u32 = 1;
+/// The longest back-dating (Baseline Requirements 7.1.2.7: 48 hours).
+const MAX_BACKDATE: Duration = Duration::from_secs(48 * 3600);
+
+/// The settings of an authority, every default filled in and every path absolute.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The directory of the file; relative paths begin here.
+    pub directory: PathBuf,
+    /// Where the ACME service lives for its clients.
+    pub external_url: ExternalUrl,
+    /// Where it publishes over plain HTTP.
+    pub pki_url: PkiUrl,
+    /// Where ACME is listened for.
+    pub listen: SocketAddr,
+    /// Where the plain HTTP of publications is listened for.
+    pub pki_listen: SocketAddr,
+    /// The root's certificate.
+    pub root: PathBuf,
+    /// The CRL of the root; not there when the root is somebody else's.
+    pub root_crl: PathBuf,
+    /// The issuers by name.
+    pub issuers: BTreeMap<String, Issuer>,
+    /// The profiles by name.
+    pub profiles: BTreeMap<String, Profile>,
+    /// The profile of orders that ask for none.
+    pub default_profile: String,
+    /// CRL shards that new certificates are spread over.
+    pub crl_shards: u32,
+    /// How control of names is seen.
+    pub validation: certus_validate::Config,
+    /// Where everything is remembered.
+    pub store: Store,
+    /// What is logged.
+    pub log: Log,
+}
+
+/// One issuer's files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issuer {
+    /// Its chain in PEM, the issuing certificate first.
+    pub chain: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// Where the passphrase of the key is.
+    pub passphrase: SecretSource,
+}
+
+/// Where a secret is read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretSource {
+    /// There is none.
+    None,
+    /// A file of one line.
+    File(PathBuf),
+    /// A credential that the service manager hands over (`$CREDENTIALS_DIRECTORY/NAME`).
+    Credential(String),
+}
+
+/// A kind of certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    /// One sentence for the directory.
+    pub description: String,
+    /// How long a certificate is valid.
+    pub lifetime: Duration,
+    /// How long before the present it begins.
+    pub backdate: Duration,
+    /// The policies it asserts.
+    pub policies: Vec<ObjectIdentifier>,
+    /// The name of the issuer for elliptic-curve keys.
+    pub ecdsa: String,
+    /// The name of the issuer for RSA keys.
+    pub rsa: String,
+}
+
+/// Where everything is remembered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Store {
+    /// `sqlite`, `sqlite:PATH` or `postgres://…`.
+    pub url: String,
+    /// Where the password is, when the store wants one.
+    pub password: SecretSource,
+    /// A file of passwords in PostgreSQL's format.
+    pub passfile: Option<PathBuf>,
+}
+
+/// What is logged, to standard error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// `error`, `warn`, `info`, `debug` or `trace`; per module as `info,certus_http=debug`.
+    pub level: String,
+    /// Text or JSON.
+    pub format: LogFormat,
+}
+
+/// Why the settings cannot be used. Always names the file; and the line and the key where there is one.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// There is no file.
+    #[error("there is no {}; make an authority with: certus ca init --dir {}", .0.join(FILE).display(), .0.display())]
+    Absent(PathBuf),
+    /// It cannot be read.
+    #[error("{path} cannot be read")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the file system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It is not what it should be.
+    #[error("{path}, line {line}: {message}")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong.
+        message: String,
+    },
+    /// A setting does not fit the others.
+    #[error("{path}: {message}")]
+    Setting {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+impl Config {
+    /// Reads the settings of the authority in `directory`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`].
+    pub fn load(directory: &Path) -> Result<Self, ConfigError> {
+        let path = directory.join(FILE);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(ConfigError::Absent(directory.to_owned()));
+            }
+            Err(source) => return Err(ConfigError::Read { path, source }),
+        };
+        Self::parse(directory, &text)
+    }
+
+    /// Reads the text of a file that lies in `directory`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`].
+    pub fn parse(directory: &Path, text: &str) -> Result<Self, ConfigError> {
+        let path = directory.join(FILE);
+        let at = |error: toml::de::Error| {
+            let start = error.span().map_or(0, |span| span.start);
+            let line = text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1;
+            ConfigError::Line { path: path.clone(), line, message: error.message().to_owned() }
+        };
+        // The version first: a file of another one may have keys that this one would only call unknown.
+        let tables::Version { version } = toml::from_str(text).map_err(at)?;
+        if version != VERSION {
+            let message = format!("version = {version} is not known to this Certus, which reads version = {VERSION}");
+            return Err(ConfigError::Setting { path, message });
+        }
+        let file: tables::File = toml::from_str(text).map_err(at)?;
+        Self::resolve(directory, file).map_err(|message| ConfigError::Setting { path, message })
+    }
+
+    fn resolve(directory: &Path, file: tables::File) -> Result<Self, String> {
+        let tables::File { version: _, authority, store, log, agent: _, serve: _ } = file;
+        let issuers = resolve_issuers(directory, authority.issuers)?;
+        let profiles = resolve_profiles(authority.profiles, &issuers)?;
+        if !profiles.contains_key(&authority.default_profile) {
+            return Err(format!("default_profile names {:?}, which is no profile here", authority.default_profile));
+        }
+        if authority.crl_shards == 0 {
+            return Err("crl_shards must be 1 or more".to_owned());
+        }
+        let tables::Validation {
+            http_port,
+            https_port,
+            tls_alpn_port,
+            resolvers,
+            permit,
+            deny,
+            timeout,
+            max_redirects,
+            max_body,
+        } = authority.validation;
+        let root = directory.join(authority.root);
+        Ok(Self {
+            directory: directory.to_owned(),
+            external_url: authority.external_url,
+            pki_url: authority.pki_url,
+            listen: authority.listen,
+            pki_listen: authority.pki_listen,
+            root_crl: root.with_extension("crl"),
+            root,
+            issuers,
+            profiles,
+            default_profile: authority.default_profile,
+            crl_shards: authority.crl_shards,
+            validation: certus_validate::Config {
+                http_port,
+                https_port,
+                tls_alpn_port,
+                resolvers,
+                permit,
+                deny,
+                timeout: timeout.0,
+                max_redirects,
+                max_body_bytes: max_body.0,
+                ..certus_validate::Config::default()
+            },
+            store: Store {
+                url: store.url,
+                password: secret_source(directory, store.password_file, store.credential, "[store]")?,
+                passfile: store.passfile.map(|path| directory.join(path)),
+            },
+            log: Log { level: log.level, format: log.format },
+        })
+    }
+}
+
+fn resolve_issuers(
+    directory: &Path,
+    tables: BTreeMap<String, tables::Issuer>,
+) -> Result<BTreeMap<String, Issuer>, String> {
+    if tables.is_empty() {
+        return Err("[authority.issuers] names no issuer".to_owned());
+    }
+    let mut issuers = BTreeMap::new();
+    for (name, table) in tables {
+        let place = format!("[authority.issuers.{name}]");
+        let passphrase = secret_source(directory, table.passphrase_file, table.credential, &place)?;
+        let issuer = Issuer { chain: directory.join(table.chain), key: directory.join(table.key), passphrase };
+        issuers.insert(name, issuer);
+    }
+    Ok(issuers)
+}
+
+fn resolve_profiles(
+    tables: Option<BTreeMap<String, tables::Profile>>,
+    issuers: &BTreeMap<String, Issuer>,
+) -> Result<BTreeMap<String, Profile>, String> {
+    let mut profiles = BTreeMap::new();
+    for (name, table) in tables.unwrap_or_else(defaults::profiles) {
+        let place = format!("[authority.profiles.{name}]");
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if name.is_empty() || name.len() > 32 || !name.bytes().all(plain) || name == certus_ca::ca::OWN_PROFILE {
+            return Err(format!("{place}: a profile's name is 1 to 32 of a-z, 0-9 and -, and not its own server's"));
+        }
+        let (lifetime, backdate) = (table.lifetime.0, table.backdate.0);
+        if backdate > MAX_BACKDATE {
+            return Err(format!("{place}: backdate is over 48h, the most that is allowed"));
+        }
+        if lifetime <= backdate {
+            return Err(format!("{place}: a certificate would be over before it is issued (lifetime, backdate)"));
+        }
+        let (ecdsa, rsa) = match table.issuers {
+            Some(by_key) => (by_key.ecdsa, by_key.rsa),
+            None => match (issuers.keys().next(), issuers.len()) {
+                (Some(only), 1) => (only.clone(), only.clone()),
+                _ => return Err(format!("{place}: there are several issuers; say issuers = {{ ecdsa = …, rsa = … }}")),
+            },
+        };
+        if let Some(unknown) = [&ecdsa, &rsa].into_iter().find(|issuer| !issuers.contains_key(*issuer)) {
+            return Err(format!("{place}: there is no issuer {unknown:?}"));
+        }
+        let policies = table.policies.iter().map(|text| {
+            text.parse::<ObjectIdentifier>().map_err(|_error| format!("{place}: {text:?} is no object identifier"))
+        });
+        let policies = policies.collect::<Result<_, _>>()?;
+        profiles.insert(name, Profile { description: table.description, lifetime, backdate, policies, ecdsa, rsa });
+    }
+    Ok(profiles)
+}
+
+fn secret_source(
+    directory: &Path,
+    file: Option<PathBuf>,
+    credential: Option<String>,
+    place: &str,
+) -> Result<SecretSource, String> {
+    match (file, credential) {
+        (None, None) => Ok(SecretSource::None),
+        (Some(path), None) => Ok(SecretSource::File(directory.join(path))),
+        (None, Some(name)) => Ok(SecretSource::Credential(name)),
+        (Some(_), Some(_)) => Err(format!("{place}: give a file or a credential, not both")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

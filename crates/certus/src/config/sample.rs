@@ -1,0 +1,109 @@
+//! The file that `certus ca init` writes: what was chosen, and every default as a comment.
+
+use std::net::SocketAddr;
+
+use super::urls::{ExternalUrl, PkiUrl};
+
+/// What was chosen.
+#[derive(Debug, Clone)]
+pub struct Choices<'a> {
+    /// Where the ACME service lives.
+    pub external_url: &'a ExternalUrl,
+    /// Where it publishes.
+    pub pki_url: &'a PkiUrl,
+    /// Where ACME is listened for.
+    pub listen: SocketAddr,
+    /// Where the plain HTTP of publications is listened for.
+    pub pki_listen: SocketAddr,
+    /// The issuer's name.
+    pub issuer: &'a str,
+    /// How its passphrase is found, as a line of TOML; empty for an unencrypted key.
+    pub passphrase: String,
+    /// The store.
+    pub store: &'a str,
+}
+
+/// The text of the file. Uncommenting any of its settings changes nothing: each says the default.
+#[must_use]
+pub fn text(choices: &Choices<'_>) -> String {
+    let Choices { external_url, pki_url, listen, pki_listen, issuer, passphrase, store } = choices;
+    let quoted = |text: &str| toml::Value::from(text).to_string();
+    let external_url = quoted(external_url.as_str());
+    let pki_url = quoted(pki_url.as_str());
+    let store = quoted(store);
+    format!(
+        r##"# The settings of this Certus. Paths begin at the directory of this file. Durations and sizes carry their unit:
+# "30s", "10m", "12h", "90d"; "512 B", "64 KiB". A line beginning with "#" and a key shows the default.
+# After a change: certus ca check, then restart the authority.
+version = 1
+
+[authority]
+# Where clients reach the ACME service: https, a host, perhaps a port. The URLs of accounts begin with it and live for
+# years, so choose a name that can stay. Once an authority has run, a change needs: certus ca move-url
+external_url = {external_url}
+
+# Where certificates say that their issuer and CRL are: plain http, since clients fetch them before they can trust TLS.
+pki_url = {pki_url}
+
+# Where the two are listened for. ACME is spoken over TLS only, with a certificate of the authority's own.
+listen = "{listen}"
+pki_listen = "{pki_listen}"
+
+# The root, published as root.pem beneath pki_url; its CRL lies beside it.
+#root = "state/root.pem"
+
+# The profile of orders that ask for none.
+#default_profile = "classic"
+
+# How many CRLs new certificates are spread over. May grow at any time, never shrink below what was used.
+#crl_shards = 4
+
+# Who signs. The chain is PEM, the issuing certificate first and its root last; the key is PKCS#8 in PEM. An encrypted
+# key needs passphrase_file = "…" (mode 0600) or credential = "…" (systemd's LoadCredential=).
+[authority.issuers.{issuer}]
+chain = "state/issuer/{issuer}.pem"
+key = "state/issuer/{issuer}.key"
+{passphrase}
+# Kinds of certificates. Naming any replaces all of these.
+#[authority.profiles.classic]
+#description = "90 days, for servers that renew by themselves"
+#lifetime = "90d"
+#backdate = "1h"
+#policies = []
+#issuers = {{ ecdsa = "{issuer}", rsa = "{issuer}" }}
+
+#[authority.profiles.shortlived]
+#description = "6 days, for servers that renew every few days"
+#lifetime = "6d"
+#backdate = "1h"
+#policies = []
+#issuers = {{ ecdsa = "{issuer}", rsa = "{issuer}" }}
+
+# How control of a name is seen.
+#[authority.validation]
+# The ports that http, https (in redirects) and tls-alpn-01 mean.
+#http_port = 80
+#https_port = 443
+#tls_alpn_port = 443
+# Recursive resolvers, such as "192.0.2.53:53"; none means those of /etc/resolv.conf.
+#resolvers = []
+# Networks such as "10.0.0.0/8" whose hosts may be validated although their addresses are not public; and networks that
+# never may. Loopback and link-local must be named by themselves ("127.0.0.0/8").
+#permit = []
+#deny = []
+#timeout = "10s"
+#max_redirects = 10
+#max_body = "1 KiB"
+
+[store]
+# "sqlite" is a file in the state directory; "postgres://user@host,host2/database" is a server. A password never stands
+# here: passfile = "…" (PostgreSQL's format), password_file = "…" or credential = "…".
+url = {store}
+
+[log]
+# error, warn, info, debug or trace; by module as "info,certus_validate=debug". Text or json, to standard error.
+#level = "info"
+#format = "text"
+"##
+    )
+}

@@ -1,0 +1,140 @@
+//! What a settings file may say, and how it is told what it may not.
+
+use std::path::Path;
+
+use super::*;
+
+fn minimal() -> String {
+    r#"version = 1
+[authority]
+external_url = "https://ca.example"
+pki_url = "http://ca.example"
+listen = "127.0.0.1:443"
+pki_listen = "127.0.0.1:80"
+[authority.issuers.one]
+chain = "a.pem"
+key = "/keys/a.key"
+"#
+    .to_owned()
+}
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(Path::new("/etc/certus"), text)
+}
+
+fn sample() -> String {
+    let external_url = ExternalUrl::parse("https://ca.example").unwrap();
+    let pki_url = PkiUrl::parse("http://ca.example").unwrap();
+    sample::text(&sample::Choices {
+        external_url: &external_url,
+        pki_url: &pki_url,
+        listen: "127.0.0.1:443".parse().unwrap(),
+        pki_listen: "127.0.0.1:80".parse().unwrap(),
+        issuer: "issuing-1",
+        passphrase: String::new(),
+        store: "sqlite",
+    })
+}
+
+/// The sample with every setting uncommented: prose goes on after "# ", settings and tables stand right after "#".
+fn uncommented() -> String {
+    let line = |line: &str| match line.strip_prefix('#') {
+        Some(setting) if setting.starts_with(|c: char| c.is_ascii_lowercase() || c == '[') => setting.to_owned(),
+        _ => line.to_owned(),
+    };
+    sample().lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_sample_is_read_and_its_comments_are_the_defaults() {
+    let config = parse(&sample()).unwrap();
+    // Not every part can be compared, but each prints all of itself.
+    assert_eq!(format!("{:#?}", parse(&uncommented()).unwrap()), format!("{config:#?}"));
+    assert_eq!(config.profiles.keys().collect::<Vec<_>>(), ["classic", "shortlived"]);
+    assert_eq!(config.profiles["classic"].lifetime, Duration::from_secs(90 * 86_400));
+    assert_eq!(config.profiles["shortlived"].ecdsa, "issuing-1");
+    assert_eq!(config.root, Path::new("/etc/certus/state/root.pem"));
+}
+
+#[test]
+fn every_setting_is_in_the_sample() {
+    // A setting that were missing from the sample would be found by nobody.
+    let text = uncommented();
+    for key in [
+        "root",
+        "default_profile",
+        "crl_shards",
+        "profiles",
+        "validation",
+        "http_port",
+        "https_port",
+        "tls_alpn_port",
+        "resolvers",
+        "permit",
+        "deny",
+        "timeout",
+        "max_redirects",
+        "max_body",
+        "level",
+        "format",
+        "policies",
+        "url",
+        "passphrase_file",
+        "credential",
+        "passfile",
+        "password_file",
+    ] {
+        assert!(text.contains(key), "{key}");
+    }
+}
+
+#[test]
+fn paths_begin_at_the_file() {
+    let config = parse(&minimal()).unwrap();
+    assert_eq!(config.issuers["one"].chain, Path::new("/etc/certus/a.pem"));
+    assert_eq!(config.issuers["one"].key, Path::new("/keys/a.key"));
+}
+
+#[test]
+fn other_roles_tables_are_left_alone() {
+    parse(&format!("{}[agent]\nanything = 1\n[serve.deep]\nx = []\n", minimal())).unwrap();
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_line() {
+    let minimal = minimal();
+    for (text, expected) in [
+        (format!("{minimal}pasphrase = 1\n"), "line 10: unknown field `pasphrase`"),
+        (minimal.replace("listen = \"127.0.0.1:443\"", "lissten = 1"), "line 5: unknown field `lissten`"),
+        (format!("{minimal}[database]\n"), "line 10: unknown field `database`"),
+        (format!("{minimal}[store]\nurl = \"sqlite\"\nsize = 1\n"), "line 12: unknown field `size`"),
+        (format!("{minimal}[authority.validation]\ntimeout = \"10\"\n"), "line 11: \"10\" is not a duration"),
+        (format!("{minimal}[authority.validation]\nmax_body = \"1 kb\"\n"), "line 11: \"1 kb\" is not a size"),
+        (minimal.replace("https://", "http://"), "line 3: \"http://ca.example\" does not begin with https://"),
+        (minimal.replace("https://ca.example", "https://ca.example/acme"), "line 3: "),
+        (minimal.replace("version = 1", "version = 2"), "version = 2 is not known"),
+        (minimal.replace("version = 1\n", ""), "missing field `version`"),
+        (format!("{minimal}passphrase_file = \"a\"\ncredential = \"b\"\n"), "[authority.issuers.one]: give a file or"),
+        (format!("{minimal}[authority.profiles.short]\nlifetime = \"1h\"\n"), "[authority.profiles.short]: a certif"),
+        (format!("{minimal}[authority.profiles.Big]\nlifetime = \"9d\"\n"), "[authority.profiles.Big]: a profile's"),
+        (format!("{minimal}[authority.profiles.a]\nlifetime = \"9d\"\nbackdate = \"3d\"\n"), "over 48h"),
+        (format!("{minimal}[authority.profiles.a]\nlifetime = \"9d\"\n"), "default_profile names \"classic\""),
+        (
+            format!("{minimal}[authority.profiles.classic]\nlifetime = \"9d\"\npolicies = [\"one\"]\n"),
+            "\"one\" is no object identifier",
+        ),
+        (
+            format!(
+                "{minimal}[authority.profiles.classic]\nlifetime = \"9d\"\nissuers = {{ ecdsa = \"two\", rsa = \"one\" }}\n"
+            ),
+            "there is no issuer \"two\"",
+        ),
+        (format!("{minimal}[authority.issuers.two]\nchain = \"b\"\nkey = \"b\"\n"), "there are several issuers"),
+        (minimal.replace("[authority.issuers.one]", "crl_shards = 0\n[authority.issuers.one]"), "crl_shards"),
+        ("version = 1\n[authority".to_owned(), "line 2: "),
+    ] {
+        let error = parse(&text).unwrap_err().to_string();
+        assert!(error.starts_with("/etc/certus/certus.toml"), "{error}");
+        assert!(error.contains(expected), "{error}\n{text}");
+    }
+}

@@ -1,0 +1,121 @@
+//! `certus ca serve` in a process of its own.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use certus_testkit::RawHttp;
+use certus_testkit::name_server::{NameServer, Reply, ResponseCode, address};
+
+/// The program under test.
+pub(crate) const CERTUS: &str = env!("CARGO_BIN_EXE_certus");
+/// What every name of these tests ends in; the test's name server sends it all to loopback.
+pub(crate) const ZONE: &str = "peers.test";
+/// How long a start may take on a machine that is busy with other tests.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running authority. Dropping it ends it.
+#[derive(Debug)]
+pub(crate) struct Authority {
+    process: Child,
+    pub(crate) dir: PathBuf,
+    pub(crate) directory_url: String,
+    pub(crate) http_01_port: u16,
+}
+
+impl Authority {
+    /// Sets up and starts an authority in `dir` with that store.
+    pub(crate) async fn start(dir: &Path, store: &str) -> Self {
+        let [acme, pki, http_01_port] = free_ports();
+        Self::init(dir, store, acme, pki);
+        let names = NameServer::start(|question| match question.name.ends_with(ZONE) {
+            true => Reply::Records(vec![address(&question.name, [127, 0, 0, 1].into())]),
+            false => Reply::Code(ResponseCode::NXDomain),
+        });
+        let settings = format!(
+            "\n[authority.validation]\nhttp_port = {http_01_port}\nresolvers = [\"{}\"]\npermit = [\"127.0.0.0/8\"]\n",
+            names.address
+        );
+        let file = dir.join("certus.toml");
+        let text = std::fs::read_to_string(&file).unwrap() + &settings;
+        std::fs::write(&file, text).unwrap();
+        Self::serve(dir, acme, http_01_port).await
+    }
+
+    fn init(dir: &Path, store: &str, acme: u16, pki: u16) {
+        let output = Command::new(CERTUS)
+            .args(["ca", "init", "--json", "--dir"])
+            .arg(dir)
+            .args(["--external-url", &format!("https://localhost:{acme}")])
+            .args(["--pki-url", &format!("http://localhost:{pki}"), "--store", store])
+            .args(["--listen", &format!("127.0.0.1:{acme}"), "--pki-listen", &format!("127.0.0.1:{pki}")])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Starts what was set up before.
+    pub(crate) async fn serve(dir: &Path, acme: u16, http_01_port: u16) -> Self {
+        let log = std::fs::File::create(dir.join("log")).unwrap();
+        let process = Command::new(CERTUS)
+            .args(["ca", "serve", "--dir"])
+            .arg(dir)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let directory_url = format!("https://localhost:{acme}/directory");
+        let mut authority = Self { process, dir: dir.to_owned(), directory_url, http_01_port };
+        authority.wait_until_it_answers().await;
+        authority
+    }
+
+    async fn wait_until_it_answers(&mut self) {
+        let http = RawHttp::trusting(&std::fs::read_to_string(self.root()).unwrap()).unwrap();
+        let mut look = tokio::time::interval(Duration::from_millis(50));
+        let answered = async {
+            loop {
+                look.tick().await;
+                if http.get(&self.directory_url).await.is_ok_and(|answer| answer.status == 200) {
+                    return;
+                }
+                let ended = self.process.try_wait().unwrap();
+                assert_eq!(ended, None, "it ended: {}", self.log());
+            }
+        };
+        assert!(tokio::time::timeout(PATIENCE, answered).await.is_ok(), "it does not answer: {}", self.log());
+    }
+
+    pub(crate) fn root(&self) -> PathBuf {
+        self.dir.join("state/root.pem")
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.join("log")).unwrap_or_default()
+    }
+
+    /// Ends it in good order.
+    pub(crate) fn stop(mut self) {
+        let pid = rustix::process::Pid::from_child(&self.process);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let status = self.process.wait().unwrap();
+        assert!(status.success(), "{status}: {}", self.log());
+    }
+}
+
+impl Drop for Authority {
+    fn drop(&mut self) {
+        // It may have ended already.
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+/// Ports that were free a moment ago.
+pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
+    let listeners: Vec<TcpListener> = (0..N).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let ports: Vec<u16> = listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
+    ports.try_into().unwrap()
+}

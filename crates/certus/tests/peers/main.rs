@@ -1,0 +1,8 @@
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+//! The authority as a program, and programs that others wrote: Certbot, lego, OpenSSL, Java's keytool, curl.
+
+mod authority;
+mod clients;
+mod judges;
+mod laboratory;
+mod serving;
