@@ -34,7 +34,6 @@ pub(crate) struct App {
 }
 
 /// The ACME service of an authority.
-#[must_use]
 pub fn acme(ca: Ca, urls: Urls) -> Router {
     let index_link = link(&urls.directory(), "index");
     let app = App { ca, urls, index_link };

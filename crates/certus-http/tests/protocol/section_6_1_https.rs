@@ -29,7 +29,7 @@ async fn nothing_of_acme_is_served_without_tls() {
     }
 }
 
-/// A ClientHello of RFC 5246 section 7.4.1.2 without extensions, in one record.
+/// A `ClientHello` of RFC 5246 section 7.4.1.2 without extensions, in one record.
 fn client_hello(version: [u8; 2], suites: &[[u8; 2]]) -> Vec<u8> {
     let suites = suites.concat();
     let mut hello = version.to_vec();
@@ -148,7 +148,7 @@ async fn padding_is_refused_in_a_csr() {
     let der = loop {
         let options = CsrOptions { common_name: Some(name.clone()), ..CsrOptions::default() };
         let der = csr(&["a.localhost"], &key, &options).unwrap();
-        if der.len() % 3 != 0 {
+        if !der.len().is_multiple_of(3) {
             break der;
         }
         name.insert(0, 'a');
@@ -159,6 +159,8 @@ async fn padding_is_refused_in_a_csr() {
     let problem = assert_malformed("csr", &answer);
     assert!(problem.detail.contains("csr"), "{problem:?}");
 }
+
+type Rewrite = fn(&str) -> String;
 
 // conformance: 8555-6.1-11
 #[tokio::test(flavor = "multi_thread")]
@@ -172,7 +174,7 @@ async fn only_the_url_safe_alphabet_is_read() {
     let payload = payload.to_string();
     let text = base64url::encode(payload.as_bytes());
     assert!(text.contains('-') && text.contains('_'), "{text}");
-    let wrong: [(&str, fn(&str) -> String); 4] = [
+    let wrong: [(&str, Rewrite); 4] = [
         ("plus", |text| text.replace('-', "+")),
         ("slash", |text| text.replace('_', "/")),
         ("line break", |text| format!("{}\r\n{}", &text[..8], &text[8..])),

@@ -7,6 +7,11 @@ use serde_json::{Value, json};
 
 use crate::common::{Resources, World, assert_malformed, assert_refused, order_for};
 
+/// What makes a wrong request of a right one.
+type Forgery<T> = Box<dyn Fn(Forge) -> T>;
+/// The same, without anything of its own.
+type Change = fn(Forge) -> Forge;
+
 /// Sends a forged newOrder; then the same request unforged, which must be accepted, so that nothing but the forgery can
 /// have been what was refused.
 async fn forged(client: &TestClient, forgery: impl FnOnce(Forge) -> Vec<u8>) -> certus_testkit::Answer {
@@ -70,7 +75,7 @@ async fn only_the_flattened_serialization_is_read() {
     let world = World::new().await;
     let client = world.client().await;
     let kid = format!("{{\"kid\":{}}}", json!(client.account_url().unwrap()));
-    let wrong: [(&str, Box<dyn Fn(Forge) -> Vec<u8>>); 12] = [
+    let wrong: [(&str, Forgery<Vec<u8>>); 12] = [
         ("compact", Box::new(|right| right.compact().unwrap())),
         ("general", Box::new(|right| right.general().unwrap())),
         ("flattened and general", Box::new(|right| right.flattened_and_general().unwrap())),
@@ -95,7 +100,7 @@ async fn the_protected_header_says_what_it_must() {
     let world = World::new().await;
     let client = world.client().await;
     let kid = client.account_url().unwrap();
-    let wrong: [(&str, Box<dyn Fn(Forge) -> Forge>); 13] = [
+    let wrong: [(&str, Forgery<Forge>); 13] = [
         ("no alg", Box::new(|right| right.without("alg"))),
         ("no url", Box::new(|right| right.without("url"))),
         ("neither jwk nor kid", Box::new(|right| right.without_key())),
@@ -124,7 +129,7 @@ async fn the_protected_header_says_what_it_must() {
 async fn an_algorithm_that_is_not_offered_is_refused_and_the_offer_named() {
     let world = World::new().await;
     let client = world.client().await;
-    let wrong: [(&str, fn(Forge) -> Forge); 7] = [
+    let wrong: [(&str, Change); 7] = [
         ("none", |right| right.alg("none").signature([])),
         ("HS256", Forge::hs256_with_public_key),
         ("HS384", |right| right.alg("HS384")),
