@@ -48,6 +48,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
     Program { name: "sh", source: Debian("dash"), purpose: "runs the lines that `certus up` prints" },
     Program { name: "id", source: Debian("coreutils"), purpose: "tells whether the tests run as root" },
     Program { name: "kill", source: Debian("procps"), purpose: "ends processes as an operator would" },
+    Program { name: "script", source: Debian("bsdutils"), purpose: "gives a program a terminal" },
     Program { name: "openssl", source: Debian("openssl"), purpose: "verifies and prints certificates, CRLs and keys" },
     Program { name: "curl", source: Debian("curl"), purpose: "asks the authority as a person would" },
     Program { name: "certbot", source: Debian("certbot"), purpose: "obtains certificates: a client we did not write" },

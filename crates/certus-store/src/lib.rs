@@ -11,11 +11,13 @@ mod migration;
 mod operation;
 mod reads;
 mod rows;
+mod sql;
 mod sqlite;
 pub mod statements;
 mod suffix;
 mod unix;
 
+pub(crate) use sql::sql;
 use std::sync::Arc;
 
 use certus_ca::ports::{Store, StoreError};

@@ -28,6 +28,12 @@ pub(crate) fn refuse_newer(found: u32) -> Result<(), StoreError> {
     if found > KNOWN { Err(StoreError::NewerSchema { found, known: KNOWN }) } else { Ok(()) }
 }
 
+/// What is to be applied to a store of schema `found`; `None` when it is up to date.
+pub(crate) fn next(migrations: &'static [Migration], found: u32) -> Result<Option<&'static Migration>, StoreError> {
+    refuse_newer(found)?;
+    Ok(migrations.iter().find(|migration| migration.version == found.saturating_add(1)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -75,16 +75,6 @@ pub(crate) fn statements() -> Vec<&'static str> {
     .concat()
 }
 
-/// Names SQL texts, and lists them so that a test can prepare each against the schema.
-macro_rules! sql {
-    ($($(#[$doc:meta])* $name:ident = $sql:expr;)+) => {
-        $($(#[$doc])* const $name: &str = $sql;)+
-        /// Every statement of this file.
-        pub(super) const ALL: &[&str] = &[$($name),+];
-    };
-}
-use sql;
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,6 +8,7 @@
 //! - [`http_target`]: web servers for http-01, which keep a log of who asked.
 //! - [`faulty_store`], [`faulty_signer`], [`recording_signer`]: the real ones, which fail or keep a record when told to.
 //! - [`name_server`]: a DNS server that answers as a test says.
+//! - [`postgres`]: a PostgreSQL server.
 //! - [`ready`]: waiting for a program to say that it serves.
 //!
 //! Deliberately absent: mocks. What the authority talks to here is real, only small.
@@ -21,6 +22,7 @@ pub mod flow;
 pub mod forge;
 pub mod http_target;
 pub mod name_server;
+pub mod postgres;
 pub mod raw_http;
 pub mod ready;
 pub mod recording_signer;
@@ -34,6 +36,7 @@ pub use faulty_store::{COMMIT_POINTS, Fault, FaultyStore};
 pub use flow::Issued;
 pub use forge::{Forge, Member};
 pub use http_target::{Http01Target, Reply, SeenRequest};
+pub use postgres::PostgresServer;
 pub use raw_http::{Answer, RawHttp, RawStream};
 pub use ready::{ReadyFile, wait_for_ready_file};
 pub use recording_signer::RecordingSigner;

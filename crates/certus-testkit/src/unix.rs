@@ -1,9 +1,38 @@
 //! What only Unix has.
 
-use rustix::process::{Signal, getpid, kill_process};
+use std::io;
+use std::os::unix::fs::chown;
+use std::path::Path;
+use std::process::Child;
+
+use rustix::process::{Pid, Signal, geteuid, getpid, kill_process};
+
+/// Whether this process is root's.
+#[must_use]
+pub fn is_root() -> bool {
+    geteuid().is_root()
+}
+
+/// Gives a file or directory to another user.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn give(path: &Path, uid: u32, gid: u32) -> io::Result<()> {
+    chown(path, Some(uid), Some(gid))
+}
+
+/// Asks a child to end at once without tidying up (`SIGQUIT`, which is how PostgreSQL takes it).
+///
+/// # Errors
+///
+/// What the system says.
+pub fn quit(child: &Child) -> io::Result<()> {
+    Ok(kill_process(Pid::from_child(child), Signal::QUIT)?)
+}
 
 /// Ends this process as `kill -9` does: nothing is flushed, closed or unwound. Returns only when that failed.
-pub fn kill_this_process() -> std::io::Error {
+pub fn kill_this_process() -> io::Error {
     match kill_process(getpid(), Signal::KILL) {
         // The signal is on its way; this thread must do nothing more.
         Ok(()) => loop {

@@ -174,6 +174,11 @@ fn issuers(config: &Config, surroundings: &Surroundings, hooks: Hooks) -> anyhow
 
 /// Refuses a store's URL that no start could use.
 pub(crate) fn check_store_url(url: &str) -> anyhow::Result<()> {
+    if url::Url::parse(url).is_ok_and(|url| url.password().is_some()) {
+        bail!(
+            "a password does not belong in a URL, which others can see; give it by passfile, password_file or credential"
+        );
+    }
     certus_store::StoreUrl::parse(url, Path::new("certus.db"))?;
     Ok(())
 }

@@ -103,9 +103,9 @@ pub(crate) async fn serve(listener: SocketListener, told: Told, soft: Cancellati
 async fn answer(stream: SocketStream, told: &Told) -> io::Result<()> {
     let user = unix::peer_user(&stream)?;
     let (read, mut write) = stream.into_split();
+    let mut line = String::new();
+    BufReader::new(read.take(MAX_REQUEST)).read_line(&mut line).await?;
     let answer = if user == 0 || user == unix::own_user() {
-        let mut line = String::new();
-        BufReader::new(read.take(MAX_REQUEST)).read_line(&mut line).await?;
         match serde_json::from_str(&line) {
             Ok(request) => told.answer(request).await,
             Err(error) => Answer::Error(format!("the request was not understood: {error}")),

@@ -40,8 +40,11 @@ impl Ca {
             Some("deactivated") => {
                 retry_conflicts!(self.try_deactivate_authorization(request, account, id).await)
             }
-            Some(_) => Err(CaError::malformed("an authorization's status can only be set to \"deactivated\"")),
-            None => self.authorization(account, id).await,
+            Some(_) | None => {
+                let detail = "of an authorization only \"status\" can be set, and only to \"deactivated\"; read it with an \
+                              empty payload";
+                Err(CaError::malformed(detail))
+            }
         }
     }
 
@@ -82,7 +85,8 @@ impl Ca {
     ///
     /// # Errors
     ///
-    /// [`CaError::Busy`] when too many validations wait, in all or for this name.
+    /// `malformed` when the authorization was deactivated or has expired; [`CaError::Busy`] when too many validations
+    /// wait, in all or for this name.
     pub async fn respond(
         &self,
         request: RequestId,
@@ -101,6 +105,12 @@ impl Ca {
         let inner = self.inner();
         let Stored { value, version } = owned(account, inner.store.authorization_of(id).await?, "challenge")?;
         let now = self.now();
+        match value.status(now) {
+            AuthorizationStatus::Pending | AuthorizationStatus::Valid | AuthorizationStatus::Invalid => {}
+            over @ (AuthorizationStatus::Deactivated | AuthorizationStatus::Expired | AuthorizationStatus::Revoked) => {
+                return Err(CaError::malformed(format!("the authorization is {over}; make a new order")));
+            }
+        }
         let begun = match value.clone().begin(id, now) {
             Begun::Started(begun) => begun,
             Begun::Running | Begun::Closed => return Ok(value),

@@ -19,8 +19,6 @@
 //!   valid             invalid
 //! ```
 
-use std::collections::BTreeSet;
-
 use certus_acme::{AuthorizationStatus, Identifier, OrderStatus, Problem, ProblemKind, Subproblem};
 use certus_pki::{AuthorizedNames, PublicKey, Timestamp};
 
@@ -189,7 +187,8 @@ impl Order {
         if !authorizations.iter().all(valid) {
             return None;
         }
-        let names: BTreeSet<_> = self.identifiers.iter().map(Identifier::subject_name).collect();
+        // In the order the client gave: what it named first is how it knows the certificate.
+        let names = self.identifiers.iter().map(Identifier::subject_name);
         Some((AuthorizedNames::assertion(names)?, key.clone()))
     }
 

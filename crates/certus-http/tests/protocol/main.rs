@@ -1,10 +1,14 @@
 //! The protocol as a client sees it: a file for each section of RFC 8555, a whole authority for each test.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
 mod limits;
 mod mutations;
+mod openssl;
+mod requests;
+mod rfc_5280_publications;
 mod section_6_1_https;
 mod section_6_2_authentication;
 mod section_6_3_reading;
@@ -15,3 +19,8 @@ mod section_6_7_errors;
 mod section_7_1_resources;
 mod section_7_2_nonces;
 mod section_7_3_accounts;
+mod section_7_4_2_certificates;
+mod section_7_4_finalize;
+mod section_7_4_orders;
+mod section_7_5_authorizations;
+mod section_8_challenges;

@@ -6,10 +6,11 @@ use std::time::Duration;
 use certus_ca::ports::StoreError;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
+use super::SqliteConfig;
 use super::fault::unavailable;
-use super::{SqliteConfig, sql};
-use crate::migration::{KNOWN, SQLITE, refuse_newer};
-use crate::{rows, unix};
+use super::write_job::now;
+use crate::rows::{self, Place};
+use crate::{migration, unix};
 
 /// How long a statement waits for a lock that another program (a backup, a shell) holds, before it gives up.
 const BUSY: Duration = Duration::from_secs(5);
@@ -22,13 +23,14 @@ const JOURNAL_BYTES: u32 = 64 * 1024 * 1024;
 /// Statements kept prepared on a connection: all of them, with room.
 const STATEMENTS: usize = 160;
 
-sql! {
+crate::sql! {
+    HISTORY = "CREATE TABLE IF NOT EXISTS migrations (
+        version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied INTEGER NOT NULL) STRICT";
     /// Which migration was the last.
-    SCHEMA = "SELECT value FROM settings WHERE name = 'schema'";
-    WRITE_SCHEMA = "INSERT INTO settings (name, value) VALUES ('schema', ?1)
-        ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    SCHEMA = "SELECT max(version) FROM migrations";
+    APPLIED = concat!("INSERT INTO migrations (version, name, applied) VALUES (?1, ?2, ", now!(), ")");
+    HAS_HISTORY = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'migrations'";
 }
-const HAS_SETTINGS: &str = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'settings'";
 
 /// Makes the file when it is not there, for its owner alone.
 pub(super) fn create_file(path: &Path) -> Result<(), StoreError> {
@@ -82,20 +84,13 @@ fn connection(path: &Path) -> rusqlite::Result<Connection> {
 
 /// The newest migration that was applied; 0 for an empty file.
 pub(super) fn schema(connection: &Connection) -> Result<u32, StoreError> {
-    let read = || -> rusqlite::Result<Option<String>> {
-        if connection.query_row(HAS_SETTINGS, [], |_| Ok(())).optional()?.is_none() {
-            return Ok(None);
+    let read = || -> rusqlite::Result<i64> {
+        if connection.query_row(HAS_HISTORY, [], |_| Ok(())).optional()?.is_none() {
+            return Ok(0);
         }
-        connection.query_row(SCHEMA, [], |row| row.get(0)).optional()
+        Ok(connection.query_row(SCHEMA, [], |row| row.get::<_, Option<i64>>(0))?.unwrap_or(0))
     };
-    match read().map_err(unavailable)? {
-        None => Ok(0),
-        Some(text) => text.parse().ok().ok_or_else(|| StoreError::Inconsistent {
-            table: "settings",
-            column: "value",
-            key: "schema".to_owned(),
-        }),
-    }
+    Place::new("migrations", b"").number("version", read().map_err(unavailable)?)
 }
 
 /// Applies what is missing, each migration in a transaction of its own.
@@ -103,17 +98,14 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     loop {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(unavailable)?;
         let found = schema(&transaction)?;
-        refuse_newer(found)?;
-        let Some(next) = SQLITE.iter().find(|migration| migration.version == found.saturating_add(1)) else {
-            return if found == KNOWN {
-                Ok(())
-            } else {
-                let detail = format!("its schema {found} cannot be brought to {KNOWN}");
-                Err(StoreError::Unavailable { detail, source: None })
-            };
+        let Some(next) = migration::next(migration::SQLITE, found)? else { return Ok(()) };
+        let apply = || -> rusqlite::Result<()> {
+            transaction.execute(HISTORY, [])?;
+            transaction.execute_batch(next.sql)?;
+            transaction.execute(APPLIED, params![next.version, next.name])?;
+            Ok(())
         };
-        transaction.execute_batch(next.sql).map_err(unavailable)?;
-        transaction.execute(WRITE_SCHEMA, params![next.version.to_string()]).map_err(unavailable)?;
+        apply().map_err(unavailable)?;
         transaction.commit().map_err(unavailable)?;
         tracing::info!(schema = next.version, name = next.name, "the store was migrated");
     }

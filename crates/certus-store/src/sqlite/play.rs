@@ -14,7 +14,7 @@ pub(super) const SAVEPOINT: &str = "SAVEPOINT operation";
 pub(super) const RELEASE: &str = "RELEASE operation";
 pub(super) const ROLLBACK_TO: &str = "ROLLBACK TO operation";
 
-super::sql! {
+crate::sql! {
     AUDIT = "INSERT INTO audit (at, actor, action, object, request) VALUES (?1, ?2, ?3, ?4, ?5)";
 }
 

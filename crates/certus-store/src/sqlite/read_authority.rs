@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::write_job::now;
 use crate::rows::Place;
 
-super::sql! {
+crate::sql! {
     FREE_JOBS = concat!("SELECT 1 FROM jobs WHERE process IS NULL AND due <= ", now!(), " LIMIT 1");
     SETTING = "SELECT value FROM settings WHERE name = ?1";
     ISSUERS = "SELECT id, chain FROM issuers ORDER BY key";

@@ -10,7 +10,7 @@ use super::fault::Fault;
 use crate::rows::{self, CertificateRow, NameRow};
 use crate::suffix::Suffix;
 
-super::sql! {
+crate::sql! {
     CERTIFICATE = "SELECT certificates.key, certificates.id, accounts.id, issuers.id, serial, sha256, spki_sha256, profile,
         shard, not_before, not_after, issued, der
         FROM certificates JOIN issuers ON issuers.key = certificates.issuer

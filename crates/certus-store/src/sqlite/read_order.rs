@@ -21,7 +21,7 @@ macro_rules! authorization {
     };
 }
 
-super::sql! {
+crate::sql! {
     ORDER = "SELECT orders.id, orders.version, accounts.id, orders.profile, orders.created, orders.expires,
         orders.finalized, orders.public_key, orders.issued, certificates.id, orders.failed, orders.problem, orders.key
         FROM orders JOIN accounts ON accounts.key = orders.account

@@ -27,7 +27,7 @@ use crate::rows::{AccountRow, millis};
 /// Connections kept when nobody uses them: as many as threads that ask at once on a small machine.
 const MAX_IDLE: usize = 8;
 
-super::sql! {
+crate::sql! {
     ACCOUNT = "SELECT id, version, jwk, contact, created, deactivated FROM accounts WHERE id = ?1";
     ACCOUNT_BY_KEY = "SELECT id, version, jwk, contact, created, deactivated FROM accounts WHERE thumbprint = ?1";
     OPEN_ORDERS = "SELECT count(*) FROM orders JOIN accounts ON accounts.key = orders.account

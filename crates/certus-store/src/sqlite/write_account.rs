@@ -8,7 +8,7 @@ use super::fault::Fault;
 use crate::operation::Reply;
 use crate::rows::{Place, millis, version_column};
 
-super::sql! {
+crate::sql! {
     CREATE = "INSERT INTO accounts (id, version, thumbprint, jwk, contact, created, deactivated)
         VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6)";
     UPDATE = "UPDATE accounts SET version = version + 1, contact = ?3, deactivated = ?4

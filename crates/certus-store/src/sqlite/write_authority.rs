@@ -9,7 +9,7 @@ use super::write_job::now;
 use crate::operation::Reply;
 use crate::rows::{Place, millis, number_column};
 
-super::sql! {
+crate::sql! {
     SETTING = "INSERT INTO settings (name, value) VALUES (?1, ?2)
         ON CONFLICT (name) DO UPDATE SET value = excluded.value";
     ISSUER = "INSERT INTO issuers (id, chain, registered) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO NOTHING";

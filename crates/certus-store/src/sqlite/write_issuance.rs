@@ -13,7 +13,7 @@ use super::{write_account, write_authority, write_job};
 use crate::operation::{OWN_INTENT_PATIENCE, Reply};
 use crate::rows::{OrderFacts, column_of, millis, version_column};
 
-super::sql! {
+crate::sql! {
     FINALIZE = "UPDATE orders SET version = version + 1, finalized = ?3, public_key = ?4
         WHERE id = ?1 AND version = ?2 AND finalized IS NULL RETURNING key";
     ISSUE = "UPDATE orders SET version = version + 1, issued = ?3, certificate = ?4, closed = coalesce(closed, ?3)

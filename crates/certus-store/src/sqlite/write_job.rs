@@ -19,7 +19,7 @@ macro_rules! now {
 }
 pub(super) use now;
 
-super::sql! {
+crate::sql! {
     START = concat!("INSERT INTO jobs (id, challenge, order_key, request, created, due, fence, process)
         VALUES (?1, ?2, ?3, ?4, ", now!(), ", ", now!(), ", 1, ?5)");
     PROCESS_KEY = "SELECT key FROM processes WHERE id = ?1";

@@ -13,7 +13,7 @@ use super::{write_account, write_job};
 use crate::operation::{Reply, settled_challenge};
 use crate::rows::{ChallengeFacts, Place, millis, version_column};
 
-super::sql! {
+crate::sql! {
     OPEN_ORDER = "INSERT INTO orders (id, version, account, profile, created, expires) VALUES (?1, 1, ?2, ?3, ?4, ?5)";
     OPEN_AUTHORIZATION = "INSERT INTO authorizations (id, version, account, type, value, created, expires)
         VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6)";

@@ -7,7 +7,7 @@ use super::fault::Fault;
 use crate::operation::Reply;
 use crate::rows::millis;
 
-super::sql! {
+crate::sql! {
     ORDERS = "SELECT key FROM orders WHERE expires < ?1
         AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.order_key = orders.key) ORDER BY expires LIMIT ?2";
     RETIRE = "UPDATE intents SET retired = ?2 WHERE order_key = ?1 AND issued IS NULL AND retired IS NULL";

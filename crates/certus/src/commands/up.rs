@@ -44,6 +44,10 @@ pub(super) async fn run(args: &UpArgs, surroundings: &Surroundings, hooks: Hooks
     };
     telemetry::start(&config.log)?;
     let lock = StateDir::of(&directory).lock()?;
+    if let Some(path) = &args.ready_file {
+        // One that an earlier run left would tell whoever waits for it of a process that is gone.
+        remove_if_there(path).with_context(|| format!("--ready-file {} cannot be replaced", path.display()))?;
+    }
     let listeners = match listeners {
         Some(listeners) => listeners,
         None => Listeners::bind(config.listen, config.pki_listen).await?,
@@ -65,6 +69,13 @@ pub(super) async fn run(args: &UpArgs, surroundings: &Surroundings, hooks: Hooks
         Ok(())
     })
     .await
+}
+
+fn remove_if_there(path: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 fn localhost() -> anyhow::Result<SubjectName> {

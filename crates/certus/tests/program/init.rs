@@ -1,10 +1,11 @@
 //! `certus ca init`: what it writes, that it overwrites nothing, and what it says to a wrong command line.
 
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use crate::process::{Site, certus, run};
+use crate::process::{CERTUS, Site, certus, run};
 
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o7777
@@ -193,4 +194,47 @@ fn a_wrong_command_line_is_told_what_is_wrong_and_nothing_is_made() {
     let mut init = certus(&["ca", "init", "--external-url", "https://192.0.2.1", "--pki-url", "http://192.0.2.1"]);
     init.args(["--permit-names", "example.org", "--dir"]).arg(&free);
     run(&mut init).refused(2, "leaves out 192.0.2.1");
+}
+
+#[test]
+fn what_is_missing_is_asked_for_on_a_terminal() {
+    let directory = tempfile::tempdir().unwrap();
+    let dir = directory.path().join("ca");
+    // `script` gives the program a terminal.
+    let mut terminal = Command::new("script")
+        .args([
+            "--quiet",
+            "--return",
+            "--command",
+            &format!("'{CERTUS}' ca init --dir '{}'", dir.display()),
+            "/dev/null",
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut screen = terminal.stdout.take().unwrap();
+    let mut keys = terminal.stdin.take().unwrap();
+    for (question, answer) in [
+        ("Where will clients reach the ACME service?", "https://ca.example:14000\r"),
+        ("Where will issuers and CRLs be published?", "\r"),
+        ("Which keys shall root and issuing certificate have?", "\r"),
+    ] {
+        let mut shown = Vec::new();
+        // The help beneath the question is drawn last.
+        while !String::from_utf8_lossy(&shown).contains(question) || !shown.ends_with(b"h") {
+            let mut byte = [0];
+            screen.read_exact(&mut byte).unwrap();
+            shown.push(byte[0]);
+        }
+        keys.write_all(answer.as_bytes()).unwrap();
+        keys.flush().unwrap();
+    }
+    let mut rest = String::new();
+    screen.read_to_string(&mut rest).unwrap();
+    assert!(terminal.wait().unwrap().success(), "{rest}");
+    let settings = std::fs::read_to_string(dir.join("certus.toml")).unwrap();
+    for expected in ["external_url = \"https://ca.example:14000\"", "pki_url = \"http://ca.example\""] {
+        assert!(settings.contains(expected), "{settings}");
+    }
 }

@@ -49,8 +49,10 @@ async fn it_makes_an_authority_and_goes_on_with_it() {
     assert_eq!(listed[0]["names"].as_array().unwrap().len(), 3, "{listed:?}");
     assert_eq!(running.end(), Some(0));
 
-    // Again: the same root, URL and accounts.
+    // Again: the same root, URL and accounts; and the ready file is this one's.
     let running = start(&lab, &flags);
+    let again = wait_for_ready_file(&ready, Duration::from_secs(60)).await.unwrap();
+    assert_eq!(again, certus_testkit::ReadyFile { pid: running.pid(), ..told.clone() });
     assert_eq!(running.said["directory_url"], told.directory_url.as_str());
     assert_eq!(std::fs::read_to_string(&told.root_path).unwrap(), root);
     assert_eq!(client.new_account().await.unwrap().url, account.url);

@@ -75,9 +75,14 @@ pub(crate) struct Site {
 impl Site {
     /// Makes one that listens on free ports of loopback, with more flags of `ca init`.
     pub(crate) fn new(more: &[&str]) -> Self {
+        Self::named("ca", more)
+    }
+
+    /// One in a directory of that name.
+    pub(crate) fn named(name: &str, more: &[&str]) -> Self {
         let temporary = tempfile::tempdir().unwrap();
         // Without links: the program prints paths as they really are.
-        let dir = temporary.path().canonicalize().unwrap().join("ca");
+        let dir = temporary.path().canonicalize().unwrap().join(name);
         let [port, pki_port] = free_ports();
         let site = Self { _temporary: temporary, dir, port, pki_port };
         run(&mut site.init(more)).well();

@@ -1,10 +1,13 @@
 //! `certus ca serve` and the commands that ask it.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+
 use certus_pki::KeyAlgorithm;
 use certus_testkit::{RawHttp, TestClient};
 use rustix::process::Signal;
 
-use crate::process::{Site, run};
+use crate::process::{CERTUS, Site, run};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_serves_and_ends_when_told() {
@@ -172,4 +175,40 @@ fn a_start_that_cannot_succeed_says_why() {
     let elsewhere = tempfile::tempdir().unwrap();
     let mut serve = crate::process::certus(&["ca", "serve", "--dir"]);
     run(serve.arg(elsewhere.path())).refused(1, "certus ca init --dir");
+}
+
+#[test]
+fn a_long_path_does_not_keep_it_from_being_asked() {
+    // A socket's address has room for 107 octets only.
+    let site = Site::named(&"long-".repeat(40), &[]);
+    let running = site.serve();
+    let status = run(&mut site.ca(&["status", "--json"])).well().json();
+    assert_eq!(status["pid"], running.pid());
+    assert_eq!(running.end(), Some(0));
+}
+
+#[test]
+fn only_its_own_user_and_root_may_ask_it() {
+    if !rustix::process::geteuid().is_root() {
+        // Becoming somebody else takes root; the owner may ask, as every other test here shows.
+        return;
+    }
+    let site = Site::new(&[]);
+    let running = site.serve();
+    // Every lock but the last one opened: the directories, the socket, and a copy of the program to run.
+    let open = |path: &std::path::Path, mode| std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    for dir in [site.dir.parent().unwrap(), &site.dir, &site.state("")] {
+        open(dir, 0o755);
+    }
+    open(&site.state("control.sock"), 0o666);
+    let program = site.dir.parent().unwrap().join("certus");
+    std::fs::copy(CERTUS, &program).unwrap();
+    let asked = |user: &str| {
+        let mut command = std::process::Command::new("setpriv");
+        command.args([format!("--reuid={user}"), "--regid=65534".to_owned(), "--clear-groups".to_owned()]);
+        run(command.arg(&program).args(["ca", "status", "--dir"]).arg(&site.dir))
+    };
+    asked("65534").refused(1, "only root and the user the authority runs as may ask it");
+    asked("0").well();
+    assert_eq!(running.end(), Some(0));
 }

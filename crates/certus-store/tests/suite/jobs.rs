@@ -1,0 +1,116 @@
+//! Jobs, leases, processes.
+
+use std::time::Duration;
+
+use certus_ca::audit::Action;
+use certus_ca::id::{OrderId, ProcessId};
+use certus_ca::job::{Job, LEASE, Lease, Task};
+use certus_ca::ports::StoreError;
+
+use super::{Subject, made};
+
+/// As many issuing jobs as asked for, leased to the subject's process; oldest first.
+async fn jobs(subject: &Subject, count: usize) -> Vec<(OrderId, Lease)> {
+    let store = &*subject.store;
+    let account = made::kept_account(store).await;
+    let mut jobs = Vec::new();
+    for n in 0..count {
+        let (order, _) = made::kept_order(store, &account, &[&format!("n{n}.example")]).await;
+        made::validate(store, subject.process, order.id).await;
+        jobs.push((order.id, made::begin_issuance(store, subject.process, order.id).await.0));
+    }
+    jobs
+}
+
+pub async fn a_job_is_leased_to_one_process(subject: &Subject) {
+    let store = &*subject.store;
+    let account = made::kept_account(store).await;
+    let (_, authorizations) = made::kept_order(store, &account, &["a.example"]).await;
+    let (begun, challenge) = made::begun(authorizations[0].clone());
+    let job = made::job(Task::Validate { authorization: begun.id, challenge });
+    let audit = made::event(Action::ValidationBegun, begun.id);
+    let version = certus_ca::ports::Version(1);
+    let lease = store.begin_validation(version, &begun, &job, subject.process, audit).await.unwrap();
+    assert_eq!(store.lease_jobs(subject.process, 10).await.unwrap(), [], "it is leased from the start");
+    store.release_job(lease, Duration::ZERO).await.unwrap();
+    let leased = store.lease_jobs(subject.process, 10).await.unwrap();
+    assert_eq!(leased.len(), 1);
+    let Job { id, task, request } = leased[0].job.clone();
+    assert_eq!((id, task, request), (job.id, job.task, job.request));
+    assert_eq!(leased[0].lease, Lease { job: job.id, fence: 2 });
+    assert_eq!(store.lease_jobs(subject.process, 10).await.unwrap(), []);
+    store.drop_job(leased[0].lease).await.unwrap();
+    let gone = store.drop_job(leased[0].lease).await;
+    assert!(matches!(gone, Err(StoreError::LeaseLost)), "{gone:?}");
+    assert_eq!(subject.tables.number("SELECT count(*) FROM jobs"), 0);
+}
+
+pub async fn a_job_waits_for_its_time(subject: &Subject) {
+    let store = &*subject.store;
+    let (_, lease) = jobs(subject, 1).await[0];
+    store.release_job(lease, Duration::from_secs(3600)).await.unwrap();
+    assert_eq!(store.lease_jobs(subject.process, 10).await.unwrap(), []);
+    subject.tables.run("UPDATE jobs SET due = due - 3600001");
+    assert_eq!(store.lease_jobs(subject.process, 10).await.unwrap().len(), 1);
+}
+
+pub async fn jobs_are_leased_oldest_first(subject: &Subject) {
+    let store = &*subject.store;
+    let jobs = jobs(subject, 5).await;
+    for (_, lease) in jobs.iter().rev() {
+        store.release_job(*lease, Duration::ZERO).await.unwrap();
+    }
+    let mut seen = Vec::new();
+    for expected in [2, 2, 1, 0] {
+        let leased = store.lease_jobs(subject.process, 2).await.unwrap();
+        assert_eq!(leased.len(), expected);
+        seen.extend(leased.into_iter().map(|job| job.lease.job));
+    }
+    assert_eq!(seen, jobs.iter().map(|(_, lease)| lease.job).collect::<Vec<_>>());
+}
+
+pub async fn a_process_that_ends_leaves_its_jobs(subject: &Subject) {
+    let store = &*subject.store;
+    let jobs = jobs(subject, 2).await;
+    store.retire_process(subject.process).await.unwrap();
+    let other = subject.another_process().await;
+    let leased = store.lease_jobs(other, 10).await.unwrap();
+    assert_eq!(
+        leased.iter().map(|job| job.lease).collect::<Vec<_>>(),
+        jobs.iter().map(|(_, lease)| Lease { fence: 2, ..*lease }).collect::<Vec<_>>()
+    );
+}
+
+pub async fn a_silent_process_loses_its_jobs(subject: &Subject) {
+    let store = &*subject.store;
+    let jobs = jobs(subject, 1).await;
+    let silence = i64::try_from(LEASE.as_millis()).unwrap();
+    // One that is almost silent long enough keeps them; it was seen before the other one came.
+    let first = subject.process;
+    subject.tables.run(&format!("UPDATE processes SET seen = seen - {}", silence - 10_000));
+    store.heartbeat(first).await.unwrap();
+    assert_eq!(store.lease_jobs(first, 10).await.unwrap(), []);
+    subject.tables.run(&format!("UPDATE processes SET seen = seen - {}", silence + 1));
+    let other = made::process();
+    // Not registered as SQLite knows it, which would free everything at once: only known.
+    subject.tables.run(&format!(
+        "INSERT INTO processes (id, host, pid, program, started, seen) SELECT {}, host, pid, program, started,
+            seen + {silence} + 1 FROM processes",
+        literal(other.id),
+    ));
+    store.heartbeat(other.id).await.unwrap();
+    let leased = store.lease_jobs(other.id, 10).await.unwrap();
+    assert_eq!(leased.iter().map(|job| job.lease).collect::<Vec<_>>(), [Lease { fence: 2, ..jobs[0].1 }]);
+    // The silent one wakes up. Its heartbeat is heard, but the job is another's.
+    store.heartbeat(first).await.unwrap();
+    let refused = store.release_job(jobs[0].1, Duration::ZERO).await;
+    assert!(matches!(refused, Err(StoreError::LeaseLost)), "{refused:?}");
+    let unknown = store.heartbeat(ProcessId::random()).await;
+    assert!(matches!(unknown, Err(StoreError::Inconsistent { table: "processes", .. })), "{unknown:?}");
+}
+
+/// Octets in a notation that both backends read: text cast where it is needed.
+fn literal(id: ProcessId) -> String {
+    let hex: String = id.as_bytes().iter().map(|octet| format!("{octet:02x}")).collect();
+    format!("OCTETS'{hex}'")
+}

@@ -1,0 +1,127 @@
+//! The suite that every backend passes: what the authority relies on, whichever database is beneath.
+//!
+//! A backend's test file names it in `store_conformance!` together with a function that makes an empty store.
+
+pub mod accounts;
+pub mod audit;
+pub mod authority;
+pub mod certificates;
+pub mod concurrency;
+pub mod issuing;
+pub mod jobs;
+pub mod made;
+pub mod orders;
+pub mod reaping;
+pub mod schema;
+pub mod unix;
+
+use std::any::Any;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use certus_ca::id::ProcessId;
+use certus_ca::ports::{Process, Store};
+use certus_store::{StoreUrl, connect};
+
+/// An empty store with one process at work on it, and a way past it into its tables.
+#[derive(Debug)]
+pub struct Subject {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// Where it is.
+    pub url: StoreUrl,
+    /// A process that is registered.
+    pub process: ProcessId,
+    /// A way to its tables.
+    pub tables: Box<dyn Tables>,
+}
+
+/// Statements past the store: what no version of Certus writes, and clocks that have moved on.
+pub trait Tables: Debug + Any + Send + Sync {
+    /// Runs statements; where the backends' SQL differs, the test says it in words that both know.
+    fn run(&self, statements: &str);
+    /// The single number that a query gives.
+    fn number(&self, query: &str) -> i64;
+}
+
+impl Subject {
+    /// A store that was just made.
+    pub async fn new(url: StoreUrl, tables: Box<dyn Tables>) -> Self {
+        let store = connect(&url).await.unwrap();
+        let process = made::process();
+        store.register_process(&process).await.unwrap();
+        Self { store, url, process: process.id, tables }
+    }
+
+    /// Another handle on the same store, as after a restart or on another node.
+    pub async fn again(&self) -> Arc<dyn Store> {
+        connect(&self.url).await.unwrap()
+    }
+
+    /// Another process at work on it. On SQLite it takes over.
+    pub async fn another_process(&self) -> ProcessId {
+        let process: Process = made::process();
+        self.store.register_process(&process).await.unwrap();
+        process.id
+    }
+}
+
+/// Runs the whole suite on the stores that a function makes.
+#[macro_export]
+macro_rules! store_conformance {
+    ($fresh:path) => {
+        store_conformance! { $fresh;
+            accounts: an_account_is_found_by_id_and_by_key
+                a_key_has_one_account
+                an_update_needs_the_version_that_was_read
+                an_account_that_no_version_writes_is_told_by_its_place;
+            orders: an_order_reads_back_as_it_was_opened
+                a_validation_begins_once_and_ends_with_its_job
+                a_validation_that_failed_is_kept_with_its_reason
+                an_authorization_is_given_up_once
+                what_is_open_is_counted
+                a_hundred_names_are_an_order;
+            issuing: an_order_gets_its_certificate
+                a_serial_is_spent_once
+                an_intent_without_outcome_is_retired_by_the_next
+                a_failed_order_retires_its_intent
+                a_late_worker_is_refused
+                a_certificate_needs_an_intent
+                the_authority_has_a_certificate_of_its_own
+                an_abandoned_intent_of_its_own_is_retired;
+            jobs: a_job_is_leased_to_one_process
+                a_job_waits_for_its_time
+                jobs_are_leased_oldest_first
+                a_process_that_ends_leaves_its_jobs
+                a_silent_process_loses_its_jobs;
+            certificates: lists_go_on_after_a_key
+                a_suffix_finds_what_lies_beneath_it
+                certificates_are_loaded_all_or_none
+                addresses_are_names_too;
+            authority: settings_are_written_over
+                issuers_are_registered_once
+                crl_numbers_only_grow
+                a_check_writes;
+            audit: every_write_leaves_an_entry
+                what_was_refused_leaves_none
+                entries_are_read_page_by_page;
+            reaping: what_expired_goes_and_evidence_stays
+                what_is_being_worked_on_stays
+                reaping_goes_in_steps;
+            schema: a_newer_store_is_refused
+                everything_is_there_after_a_restart;
+            concurrency: one_of_many_writers_wins_each_version
+                many_flows_at_once_all_succeed
+                a_caller_that_leaves_undoes_nothing;
+        }
+    };
+    ($fresh:path; $($module:ident: $($test:ident)+;)+) => {
+        $($(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                let subject = $fresh().await;
+                $crate::suite::$module::$test(&subject).await;
+            }
+        )+)+
+    };
+}

@@ -1,0 +1,142 @@
+//! Orders, authorizations, validation.
+
+use certus_acme::ChallengeType;
+use certus_ca::audit::Action;
+use certus_ca::id::{AuthorizationId, ChallengeId, OrderId};
+use certus_ca::job::{Lease, Task};
+use certus_ca::ports::{OpenCounts, OrderAndAuthorizations, StoreError, Stored, Version};
+use certus_ca::state::{Authorization, ChallengeState, Order};
+
+use super::made::{NOW, WEEK};
+use super::{Subject, made};
+
+pub async fn an_order_reads_back_as_it_was_opened(subject: &Subject) {
+    let store = &*subject.store;
+    let account = made::kept_account(store).await;
+    // Not in the order of the alphabet: the client's order is kept.
+    let (order, authorizations) =
+        made::kept_order(store, &account, &["www.example.org", "a.example", "b.example"]).await;
+    let expected = OrderAndAuthorizations { order: order.clone(), authorizations: authorizations.clone() };
+    assert_eq!(store.order(order.id).await.unwrap(), Some(Stored { value: expected, version: Version(1) }));
+    for authorization in authorizations {
+        let stored = Some(Stored { value: authorization.clone(), version: Version(1) });
+        assert_eq!(store.authorization(authorization.id).await.unwrap(), stored);
+        assert_eq!(store.authorization_of(authorization.challenges[0].id).await.unwrap(), stored);
+    }
+    assert_eq!(store.order(OrderId::random()).await.unwrap(), None);
+    assert_eq!(store.authorization(AuthorizationId::random()).await.unwrap(), None);
+    assert_eq!(store.authorization_of(ChallengeId::random()).await.unwrap(), None);
+    let again = store.open_order(&order, &[], made::event(Action::OrderOpened, order.id)).await;
+    assert!(matches!(again, Err(StoreError::Conflict)), "{again:?}");
+}
+
+pub async fn a_validation_begins_once_and_ends_with_its_job(subject: &Subject) {
+    let store = &*subject.store;
+    let account = made::kept_account(store).await;
+    let (order, authorizations) = made::kept_order(store, &account, &["a.example", "b.example"]).await;
+    let first = store.authorization(authorizations[0].id).await.unwrap().unwrap();
+    let (lease, stored) = made::begin_validation(store, subject.process, first.clone()).await;
+    assert_eq!(stored.version, Version(2));
+    assert_eq!(stored.value.challenges[0].state, ChallengeState::Processing { since: NOW });
+
+    // The same request once more, from what was read before.
+    let (begun, challenge) = made::begun(first.value);
+    let job = made::job(Task::Validate { authorization: begun.id, challenge });
+    let audit = made::event(Action::ValidationBegun, begun.id);
+    let refused = store.begin_validation(Version(1), &begun, &job, subject.process, audit).await;
+    assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
+
+    let settled = stored.value.clone().settle(challenge, Ok(made::control(&stored.value)), NOW, NOW + WEEK).unwrap();
+    let audit = || made::event(Action::AuthorizationSettled, settled.id);
+    let refused = store.settle_authorization(lease, Version(1), &settled, audit()).await;
+    assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
+    let stale = Lease { fence: lease.fence + 1, ..lease };
+    let refused = store.settle_authorization(stale, stored.version, &settled, audit()).await;
+    assert!(matches!(refused, Err(StoreError::LeaseLost)), "{refused:?}");
+    store.settle_authorization(lease, stored.version, &settled, audit()).await.unwrap();
+    let refused = store.settle_authorization(lease, Version(3), &settled, audit()).await;
+    assert!(matches!(refused, Err(StoreError::LeaseLost)), "the job has ended: {refused:?}");
+
+    let read = store.authorization(settled.id).await.unwrap().unwrap();
+    assert_eq!(read, Stored { value: settled.clone(), version: Version(3) });
+    assert_eq!(read.value.proof().unwrap().2, &made::evidence());
+    let order = store.order(order.id).await.unwrap().unwrap();
+    assert_eq!(order.value.authorizations, [settled, authorizations[1].clone()]);
+    assert_eq!(order.version, Version(1), "an order's version is its own");
+}
+
+pub async fn a_validation_that_failed_is_kept_with_its_reason(subject: &Subject) {
+    let store = &*subject.store;
+    let account = made::kept_account(store).await;
+    let (_, authorizations) = made::kept_order(store, &account, &["a.example"]).await;
+    let stored = store.authorization(authorizations[0].id).await.unwrap().unwrap();
+    let (lease, stored) = made::begin_validation(store, subject.process, stored).await;
+    let settled = made::settle(store, lease, stored, Err(made::problem())).await;
+    let read = store.authorization(settled.id).await.unwrap().unwrap().value;
+    assert_eq!(read, settled);
+    assert_eq!(read.failure(), Some(&made::problem()));
+}
+
+pub async fn an_authorization_is_given_up_once(subject: &Subject) {
+    let store = &*subject.store;
+    let account = made::kept_account(store).await;
+    let (_, authorizations) = made::kept_order(store, &account, &["a.example"]).await;
+    let given_up = authorizations[0].clone().deactivate(NOW);
+    let audit = || made::event(Action::AuthorizationDeactivated, given_up.id);
+    store.deactivate_authorization(Version(1), &given_up, audit()).await.unwrap();
+    let refused = store.deactivate_authorization(Version(1), &given_up, audit()).await;
+    assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
+    let read = store.authorization(given_up.id).await.unwrap().unwrap();
+    assert_eq!(read, Stored { value: given_up, version: Version(2) });
+}
+
+pub async fn what_is_open_is_counted(subject: &Subject) {
+    let store = &*subject.store;
+    let account = made::kept_account(store).await;
+    let other = made::kept_account(store).await;
+    let counts = async |orders, authorizations| {
+        let counts = store.open_counts(account.id, NOW).await.unwrap();
+        assert_eq!(counts, OpenCounts { orders, authorizations });
+    };
+    counts(0, 0).await;
+    made::kept_order(store, &other, &["a.example"]).await;
+    let (first, _) = made::kept_order(store, &account, &["a.example", "b.example"]).await;
+    let (_, failing) = made::kept_order(store, &account, &["c.example"]).await;
+    let (_, leaving) = made::kept_order(store, &account, &["d.example"]).await;
+    counts(3, 4).await;
+    made::validate(store, subject.process, first.id).await;
+    counts(3, 2).await;
+    let stored = store.authorization(failing[0].id).await.unwrap().unwrap();
+    let (lease, stored) = made::begin_validation(store, subject.process, stored).await;
+    counts(3, 2).await;
+    made::settle(store, lease, stored, Err(made::problem())).await;
+    counts(2, 1).await;
+    let given_up = leaving[0].clone().deactivate(NOW);
+    let audit = made::event(Action::AuthorizationDeactivated, given_up.id);
+    store.deactivate_authorization(Version(1), &given_up, audit).await.unwrap();
+    counts(1, 0).await;
+    made::known_issuer(store).await;
+    made::issued(store, subject.process, &account, &["e.example"]).await;
+    counts(1, 0).await;
+    // What expired is open no more.
+    assert_eq!(store.open_counts(account.id, NOW + WEEK).await.unwrap(), OpenCounts::default());
+    assert_eq!(store.open_counts(other.id, NOW).await.unwrap(), OpenCounts { orders: 1, authorizations: 1 });
+}
+
+pub async fn a_hundred_names_are_an_order(subject: &Subject) {
+    let store = &*subject.store;
+    let account = made::kept_account(store).await;
+    let names: Vec<String> = (0..100).map(|n| format!("n{}.example", (n * 37) % 100)).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let authorizations: Vec<Authorization> = names
+        .iter()
+        .map(|name| {
+            let methods = [ChallengeType::Http01, ChallengeType::Http01];
+            Authorization::open(account.id, made::identifier(name), &methods, NOW, NOW + WEEK)
+        })
+        .collect();
+    let order = Order::open(account.id, "classic".into(), &authorizations, NOW, NOW + WEEK);
+    store.open_order(&order, &authorizations, made::event(Action::OrderOpened, order.id)).await.unwrap();
+    let read = store.order(order.id).await.unwrap().unwrap().value;
+    assert_eq!(read, OrderAndAuthorizations { order, authorizations });
+}

@@ -1,0 +1,31 @@
+//! Opening a store that is there.
+
+use certus_ca::ports::StoreError;
+use certus_store::connect;
+
+use super::{Subject, made};
+
+pub async fn a_newer_store_is_refused(subject: &Subject) {
+    subject.tables.run("INSERT INTO migrations (version, name, applied) VALUES (2, 'to come', 0)");
+    match connect(&subject.url).await {
+        Err(StoreError::NewerSchema { found: 2, known: 1 }) => {}
+        other => panic!("{other:?}"),
+    }
+    let check = subject.store.check().await;
+    assert!(matches!(check, Err(StoreError::NewerSchema { .. })), "{check:?}");
+}
+
+pub async fn everything_is_there_after_a_restart(subject: &Subject) {
+    let store = &*subject.store;
+    let account = made::kept_account(store).await;
+    made::known_issuer(store).await;
+    let certificate = made::issued(store, subject.process, &account, &["a.example"]).await;
+    let (order, _) = made::kept_order(store, &account, &["b.example"]).await;
+    let before = store.order(order.id).await.unwrap();
+    let again = subject.again().await;
+    assert_eq!(again.account(account.id).await.unwrap(), store.account(account.id).await.unwrap());
+    assert_eq!(again.order(order.id).await.unwrap(), before);
+    assert_eq!(again.certificate(certificate.id).await.unwrap(), Some(certificate));
+    assert_eq!(again.audit(None, 100).await.unwrap(), store.audit(None, 100).await.unwrap());
+    assert_eq!(subject.tables.number("SELECT count(*) FROM migrations"), 1);
+}
