@@ -1,7 +1,6 @@
 //! The protocol as a client sees it: a file for each section of RFC 8555, a whole authority for each test.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
 mod limits;
