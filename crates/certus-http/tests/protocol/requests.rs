@@ -37,7 +37,7 @@ pub(crate) fn with_attribute_twice(request: &[u8], key: &KeyPair) -> Vec<u8> {
     })
 }
 
-/// Changes the fields of a request's CertificationRequestInfo (RFC 2986 section 4.1) and signs it anew.
+/// Changes the fields of a request's `CertificationRequestInfo` (RFC 2986 section 4.1) and signs it anew.
 fn resigned(request: &[u8], key: &KeyPair, change: impl FnOnce(&mut Vec<Vec<u8>>)) -> Vec<u8> {
     let parts = elements(contents(request));
     let mut fields = elements(contents(&parts[0]));
