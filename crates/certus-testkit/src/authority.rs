@@ -24,6 +24,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::http_target::Http01Target;
 
+/// Puts something around a signer.
+pub type WrapSigner = Box<dyn FnOnce(Arc<dyn Signer>) -> Arc<dyn Signer> + Send>;
+
 /// What a test may decide about its authority.
 pub struct Setup {
     /// Where it remembers.
@@ -37,7 +40,7 @@ pub struct Setup {
     /// Takes the validator's place, if given.
     pub validator: Option<Arc<dyn Validator>>,
     /// Wraps the issuing key.
-    pub signer: Box<dyn FnOnce(Arc<dyn Signer>) -> Arc<dyn Signer> + Send>,
+    pub signer: WrapSigner,
     /// Kind of the root's and the issuer's key.
     pub key: KeyAlgorithm,
     /// Name constraints of the issuer. The listener is `localhost`, which they must permit.

@@ -170,7 +170,9 @@ impl Order {
     ) -> Result<Self, OrderStatus> {
         match self.status(authorizations, now) {
             OrderStatus::Ready => Ok(Self { state: OrderState::Processing { since: now, key }, ..self }),
-            other => Err(other),
+            other @ (OrderStatus::Pending | OrderStatus::Processing | OrderStatus::Valid | OrderStatus::Invalid) => {
+                Err(other)
+            }
         }
     }
 
