@@ -120,7 +120,8 @@ impl Ca {
         let task = Task::Validate { authorization: begun.id, challenge: id };
         let job = Job { id: JobId::random(), task, request };
         let audit = account_event(now, account.id, Action::ValidationBegun, begun.id, request);
-        let lease = inner.store.begin_validation(version, &begun, &job, inner.process, audit).await?;
+        let kept = inner.store.begin_validation(version, &begun, &job, inner.process, audit).await;
+        let lease = inner.work.begun(&job, kept)?;
 
         let authorization = begun.id;
         let done = work::validation::start(self, LeasedJob { job, lease }, slot);
