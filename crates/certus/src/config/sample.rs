@@ -96,8 +96,9 @@ key = "state/issuer/{issuer}.key"
 #max_body = "1 KiB"
 
 [store]
-# "sqlite" is a file in the state directory; "postgres://user@host,host2/database" is a server. A password never stands
-# here: passfile = "…" (PostgreSQL's format), password_file = "…" or credential = "…".
+# "sqlite" is a file in the state directory. A server on another machine, or several of which the writable one is used:
+# "postgres://user@host,host2/database?sslmode=verify-full&sslrootcert=/path/root.pem". A password never stands here:
+# passfile = "…" (PostgreSQL's format), password_file = "…" or credential = "…".
 url = {store}
 
 [log]

@@ -2,6 +2,8 @@
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use certus_pki::KeyAlgorithm;
 use certus_testkit::{RawHttp, TestClient};
@@ -196,7 +198,7 @@ fn only_its_own_user_and_root_may_ask_it() {
     let site = Site::new(&[]);
     let running = site.serve();
     // Every lock but the last one opened: the directories, the socket, and a copy of the program to run.
-    let open = |path: &std::path::Path, mode| std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    let open = |path: &Path, mode| std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     for dir in [site.dir.parent().unwrap(), &site.dir, &site.state("")] {
         open(dir, 0o755);
     }
@@ -204,11 +206,105 @@ fn only_its_own_user_and_root_may_ask_it() {
     let program = site.dir.parent().unwrap().join("certus");
     std::fs::copy(CERTUS, &program).unwrap();
     let asked = |user: &str| {
-        let mut command = std::process::Command::new("setpriv");
+        let mut command = Command::new("setpriv");
         command.args([format!("--reuid={user}"), "--regid=65534".to_owned(), "--clear-groups".to_owned()]);
         run(command.arg(&program).args(["ca", "status", "--dir"]).arg(&site.dir))
     };
     asked("65534").refused(1, "only root and the user the authority runs as may ask it");
     asked("0").well();
+    assert_eq!(running.end(), Some(0));
+}
+
+/// What OpenSSL's client says of a handshake.
+fn handshake(port: u16, root: &Path, flags: &[&str]) -> (bool, String) {
+    let output = Command::new("openssl")
+        .args(["s_client", "-verify_return_error", "-servername", "localhost", "-verify_hostname", "localhost"])
+        .args(["-connect", &format!("127.0.0.1:{port}"), "-CAfile"])
+        .arg(root)
+        .args(flags)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    (output.status.success(), said)
+}
+
+// conformance: 8555-6.1-02
+#[test]
+fn tls_is_as_rfc_9325_wants_it() {
+    let site = Site::new(&[]);
+    let running = site.serve();
+    let root = site.state("root.pem");
+    // SECLEVEL=0 lets the client offer what it would not by itself, so that it is the server who refuses.
+    for (flags, expected) in [
+        (&["-tls1_3"][..], Some("New, TLSv1.3")),
+        (&["-tls1_2"], Some("New, TLSv1.2")),
+        (&["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"], None),
+        (&["-tls1", "-cipher", "ALL:@SECLEVEL=0"], None),
+        // Not AEAD, and not forward secret.
+        (&["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA256:@SECLEVEL=0"], None),
+        (&["-tls1_2", "-cipher", "ECDHE-ECDSA-AES256-SHA:@SECLEVEL=0"], None),
+        (&["-tls1_2", "-cipher", "AES128-GCM-SHA256:@SECLEVEL=0"], None),
+        (&["-tls1_2", "-comp"], Some("Compression: NONE")),
+        (&["-alpn", "h2"], Some("ALPN protocol: h2")),
+        (&["-alpn", "http/1.1"], Some("ALPN protocol: http/1.1")),
+    ] {
+        let (done, said) = handshake(site.port, &root, flags);
+        assert_eq!(done, expected.is_some(), "{flags:?}: {said}");
+        assert!(said.contains(expected.unwrap_or("alert")), "{flags:?}: {said}");
+    }
+    assert_eq!(running.end(), Some(0));
+}
+
+// conformance: 8555-6.1-01
+#[tokio::test(flavor = "multi_thread")]
+async fn acme_is_spoken_over_tls_alone() {
+    let site = Site::new(&[]);
+    let running = site.serve();
+    let plain = RawHttp::plain().unwrap();
+    for path in ["/directory", "/acme/new-nonce", "/acme/new-account", "/acme/new-order"] {
+        // No plain HTTP where ACME is, and no ACME where plain HTTP is.
+        assert!(plain.get(&format!("http://127.0.0.1:{}{path}", site.port)).await.is_err(), "{path}");
+        let elsewhere = plain.get(&format!("http://127.0.0.1:{}{path}", site.pki_port)).await.unwrap();
+        assert_eq!(elsewhere.status, 404, "{path}");
+        assert_eq!(elsewhere.nonce(), None);
+    }
+    assert_eq!(running.end(), Some(0));
+}
+
+// conformance: BR-7.1.2.1-04
+#[test]
+fn the_authority_runs_without_the_key_of_its_root() {
+    let site = Site::new(&[]);
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::copy(site.state("root.key"), elsewhere.path().join("root.key")).unwrap();
+    std::fs::remove_file(site.state("root.key")).unwrap();
+    let running = site.serve();
+    let (done, said) = handshake(site.port, &site.state("root.pem"), &[]);
+    assert!(done, "{said}");
+    assert_eq!(running.end(), Some(0));
+}
+
+// conformance: 5280-5-04
+#[test]
+fn crl_numbers_do_not_go_backwards_whatever_was_lost() {
+    let site = Site::new(&[]);
+    let numbers = || -> Vec<u64> {
+        let status = run(&mut site.ca(&["status", "--json"])).well().json();
+        status["crls"].as_array().unwrap().iter().map(|crl| crl["number"].as_u64().unwrap()).collect()
+    };
+    let running = site.serve();
+    let first = numbers();
+    assert_eq!(running.end(), Some(0));
+    let running = site.serve();
+    assert_eq!(numbers(), first, "signed anew although nothing was due");
+    assert_eq!(running.end(), Some(0));
+    // The worst of restores: an empty store.
+    for name in ["certus.db", "certus.db-wal", "certus.db-shm"] {
+        drop(std::fs::remove_file(site.state(name)));
+    }
+    let running = site.serve();
+    let highest = first.iter().max().unwrap();
+    assert!(numbers().iter().all(|number| number > highest), "{:?} {first:?}", numbers());
     assert_eq!(running.end(), Some(0));
 }
