@@ -308,3 +308,20 @@ fn crl_numbers_do_not_go_backwards_whatever_was_lost() {
     assert!(numbers().iter().all(|number| number > highest), "{:?} {first:?}", numbers());
     assert_eq!(running.end(), Some(0));
 }
+
+#[test]
+fn logs_are_lines_of_json_where_that_is_wanted() {
+    let site = Site::new(&[]);
+    site.edit("#format = \"text\"", "format = \"json\"");
+    let running = site.serve();
+    running.signal(Signal::TERM);
+    let log = site.dir.join("log");
+    assert_eq!(running.wait(), Some(0));
+    let log = std::fs::read_to_string(log).unwrap();
+    let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let answers = lines.iter().find(|line| line["message"] == "the authority answers").unwrap();
+    assert_eq!(answers["directory_url"], format!("https://localhost:{}/directory", site.port));
+    assert_eq!(answers["level"], "INFO");
+    site.edit("#level = \"info\"", "level = \"loud\"");
+    run(&mut site.ca(&["serve"])).refused(1, "level = \"loud\" of [log] is not a level");
+}
