@@ -146,7 +146,7 @@ Examples:
   certus ca init --dir /etc/certus --external-url https://ca.example --pki-url http://pki.example
   certus ca init --external-url https://ca.example:14000 --pki-url http://ca.example \\
       --key rsa-3072 --name 'Example' --permit-names example.com,example.org \\
-      --passphrase-file /root/passphrase
+      --passphrase-file /etc/certus.passphrase
   certus ca init --external-url https://ca.example --pki-url http://ca.example \\
       --issuer-chain chain.pem --issuer-key issuing.key")]
 pub(crate) struct InitArgs {
