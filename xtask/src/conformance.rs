@@ -50,7 +50,7 @@ pub(crate) fn write() -> Result<()> {
 ///
 /// # Errors
 ///
-/// As [`write`], and if the document is stale.
+/// As [`write()`], and if the document is stale.
 pub(crate) fn check() -> Result<()> {
     let text = document::render(&load()?);
     let there = fs::read_to_string(root().join(DOCUMENT)).unwrap_or_default();
@@ -65,7 +65,7 @@ pub(crate) fn check() -> Result<()> {
 ///
 /// # Errors
 ///
-/// As [`write`].
+/// As [`write()`].
 pub(crate) fn missing() -> Result<()> {
     let all = load()?;
     for row in all.requirements.iter().filter(|row| row.is_first_of_server() && all.is_open(row)) {

@@ -2,16 +2,13 @@
 //! its own. Only ever on request.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::programs::{Program, Source, find, missing, python_environment};
-use crate::root;
+use crate::programs::{Program, Source, find, missing, python_environment, python_installed, python_requirements};
 use crate::step::run;
-
-/// Pinned versions of pkilint and all it needs.
-const REQUIREMENTS: &str = "xtask/pkilint-requirements.txt";
 
 /// Installs what is missing.
 ///
@@ -56,7 +53,9 @@ fn make_python_environment() -> Result<()> {
     run(Command::new(python).args(["-m", "venv", "--clear"]).arg(&environment))?;
     run(Command::new(environment.join("bin/pip"))
         .args(["install", "--quiet", "--disable-pip-version-check", "--requirement"])
-        .arg(root().join(REQUIREMENTS)))
+        .arg(python_requirements()))?;
+    fs::copy(python_requirements(), python_installed()).context("the environment's requirements cannot be kept")?;
+    Ok(())
 }
 
 /// apt-get, by sudo unless the user is root.

@@ -3,6 +3,7 @@
 //! The house test compares this table with what the tests start: a test that runs another program adds it here.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -44,8 +45,10 @@ pub(crate) const PROGRAMS: &[Program] = &[
     Program { name: "cargo-fuzz", source: CargoInstall, purpose: "fuzzes the parsers (`prove fuzz`)" },
     Program { name: "cc", source: Debian("build-essential"), purpose: "builds AWS-LC, SQLite and mimalloc, and links" },
     Program { name: "git", source: Debian("git"), purpose: "names the tree's files and commit" },
+    Program { name: "sh", source: Debian("dash"), purpose: "runs the lines that `certus up` prints" },
     Program { name: "id", source: Debian("coreutils"), purpose: "tells whether the tests run as root" },
     Program { name: "kill", source: Debian("procps"), purpose: "ends processes as an operator would" },
+    Program { name: "script", source: Debian("bsdutils"), purpose: "gives a program a terminal" },
     Program { name: "openssl", source: Debian("openssl"), purpose: "verifies and prints certificates, CRLs and keys" },
     Program { name: "curl", source: Debian("curl"), purpose: "asks the authority as a person would" },
     Program { name: "certbot", source: Debian("certbot"), purpose: "obtains certificates: a client we did not write" },
@@ -66,10 +69,13 @@ pub(crate) const PROGRAMS: &[Program] = &[
 impl Program {
     /// Whether the machine has it.
     pub(crate) fn is_there(&self) -> bool {
-        match self.name {
+        let found = find(self.name);
+        match self.source {
             // Debian ships python3 without what makes environments; the package named in the table adds it.
-            "python3" => find("python3").is_some_and(|python| can_make_environments(&python)),
-            name => find(name).is_some(),
+            Debian("python3-venv") => found.is_some_and(|python| can_make_environments(&python)),
+            // Another version of pkilint than the one that is asked for is as good as none.
+            PythonEnvironment => found.is_some() && python_environment_is_current(),
+            Debian(_) | Rust(_) | CargoInstall => found.is_some(),
         }
     }
 }
@@ -83,6 +89,23 @@ pub(crate) fn find(name: &str) -> Option<PathBuf> {
 /// The Python environment that holds pkilint.
 pub(crate) fn python_environment() -> PathBuf {
     root().join("target/pkilint")
+}
+
+/// Pinned versions of pkilint and all it needs.
+pub(crate) fn python_requirements() -> PathBuf {
+    root().join("xtask/pkilint-requirements.txt")
+}
+
+/// A copy of the requirements that the Python environment was made from.
+pub(crate) fn python_installed() -> PathBuf {
+    python_environment().join("requirements.txt")
+}
+
+fn python_environment_is_current() -> bool {
+    match (fs::read(python_installed()), fs::read(python_requirements())) {
+        (Ok(installed), Ok(required)) => installed == required,
+        (Err(_), _) | (_, Err(_)) => false,
+    }
 }
 
 /// The programs that `cargo xtask test` needs and the machine lacks.

@@ -1,6 +1,8 @@
 //! `cargo xtask prove`: the long proofs in full. To add one, add an entry to [`PROOFS`]; its figures, command and commit
 //! go to `docs/proofs.md`.
 
+use std::env;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
@@ -46,23 +48,21 @@ const PROOFS: &[Proof] = &[
         shows: "full http-01 flows per second and per CPU-second, on both stores, at 1, 8, 32 and 128 clients",
         tests: "none: figures of a debug build say nothing",
         short: None,
-        full: || {
-            Ok(vec![
-                cargo_words("build --locked --release -p certus -p certus-bench"),
-                cargo_words("run --locked --release -p certus-bench"),
-            ])
-        },
+        full: || Ok(vec![release_build(), bench("--store sqlite"), bench("--store postgres")]),
     },
     Proof {
         name: "scale",
-        shows: "a million certificates in the store: what a flow costs beside them, and how lists page",
-        tests: "certus-store: loading and paging ten thousand certificates",
+        shows: "a flow costs the same beside 100,000 and 1,000,000 certificates as beside none, in CPU and memory",
+        tests: "certus-store: loading and paging certificates",
         short: None,
         full: || {
-            Ok(vec![
-                cargo_words("build --locked --release -p certus -p certus-bench"),
-                cargo_words("run --locked --release -p certus-bench -- scale"),
-            ])
+            let mut commands = vec![release_build()];
+            for store in ["sqlite", "postgres"] {
+                for stored in ["0", "100000", "1000000"] {
+                    commands.push(bench(&format!("--store {store} --clients 32 --stored {stored}")));
+                }
+            }
+            Ok(commands)
         },
     },
 ];
@@ -114,27 +114,42 @@ pub(crate) fn run_short_forms(steps: &mut Steps) {
 /// How long each fuzz target runs, in seconds.
 const FUZZ_SECONDS: u32 = 600;
 
+/// What one fuzz target may take for one input, in libFuzzer's words: 64 KiB is the largest request body; what takes ten
+/// seconds hangs, and what takes 64 MiB at once or 1 GiB in all has grown, even in a build that checks every access.
+const FUZZ_LIMITS: &str = "-max_len=65536 -timeout=10 -malloc_limit_mb=64 -rss_limit_mb=1024 -print_final_stats=1";
+
+/// The targets in `fuzz/fuzz_targets`, and the dictionary of each in `fuzz/dictionaries`.
+const FUZZ_TARGETS: &[(&str, &str)] =
+    &[("jws", "json"), ("payload", "json"), ("csr", "der"), ("certificate", "der"), ("crl", "der"), ("chain", "pem")];
+
 fn fuzz() -> Result<Vec<Command>> {
     if find("cargo-fuzz").is_none() {
         bail!("cargo-fuzz is not there: `cargo install --locked cargo-fuzz`, then again");
     }
-    let folder = root().join("fuzz/fuzz_targets");
-    let mut targets = Vec::new();
-    for entry in folder.read_dir().with_context(|| format!("{} cannot be read", folder.display()))? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "rs") {
-            targets.extend(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
-        }
-    }
-    targets.sort();
-    if targets.is_empty() {
-        bail!("{} holds no target", folder.display());
-    }
-    let run = |target: &String| {
+    let run = |(target, dictionary): &(&str, &str)| {
+        let arguments = format!(
+            "fuzz run {target} -- -max_total_time={FUZZ_SECONDS} -dict=fuzz/dictionaries/{dictionary}.dict {FUZZ_LIMITS}"
+        );
         // The sanitizers are unstable options of the compiler; this lets the toolchain of the tree take them.
-        with(cargo_words(&format!("fuzz run {target} -- -max_total_time={FUZZ_SECONDS}")), "RUSTC_BOOTSTRAP", "1")
+        with(cargo_words(&arguments), "RUSTC_BOOTSTRAP", "1")
     };
-    Ok(targets.iter().map(run).collect())
+    let seeds = cargo_words("run --locked --manifest-path fuzz/Cargo.toml --example seeds");
+    Ok([seeds].into_iter().chain(FUZZ_TARGETS.iter().map(run)).collect())
+}
+
+fn release_build() -> Command {
+    cargo_words("build --locked --release -p certus -p certus-bench")
+}
+
+fn bench(arguments: &str) -> Command {
+    let mut command = cargo_words("run --locked --quiet --release -p certus-bench -- --certus");
+    command.arg(target_folder().join("release/certus")).args(arguments.split_whitespace());
+    command
+}
+
+#[expect(clippy::disallowed_methods, reason = "cargo is told where to build by this variable")]
+fn target_folder() -> PathBuf {
+    root().join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
 
 fn cargo_words(arguments: &str) -> Command {
@@ -153,5 +168,27 @@ fn commit() -> String {
     match output {
         Ok(output) if output.status.success() => format!("commit {}", String::from_utf8_lossy(&output.stdout).trim()),
         Ok(_) | Err(_) => "commit unknown".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fuzz_target_is_run_and_has_its_dictionary() {
+        let mut targets: Vec<String> = root()
+            .join("fuzz/fuzz_targets")
+            .read_dir()
+            .unwrap()
+            .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+            .collect();
+        targets.sort();
+        let mut listed: Vec<&str> = FUZZ_TARGETS.iter().map(|(target, _)| *target).collect();
+        listed.sort_unstable();
+        assert_eq!(listed, targets);
+        for (_, dictionary) in FUZZ_TARGETS {
+            assert!(root().join(format!("fuzz/dictionaries/{dictionary}.dict")).is_file(), "{dictionary}");
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! Steps: a heading, a command, its time.
+//! Steps: a heading, a command, its time. All of it goes to standard error, so that the last lines of standard output are
+//! those of the last command.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -41,13 +42,13 @@ pub(crate) struct Steps {
 impl Steps {
     /// Runs one step under a heading.
     pub(crate) fn step(&mut self, heading: &str, job: impl FnOnce() -> Result<()>) {
-        println!("\n== {heading}");
+        eprintln!("\n== {heading}");
         let start = Instant::now();
         let error = job().err();
         let took = start.elapsed();
         match &error {
-            None => println!("== {heading}: ok, {}", seconds(took)),
-            Some(error) => println!("== {heading}: FAILED, {}: {error:#}", seconds(took)),
+            None => eprintln!("== {heading}: ok, {}", seconds(took)),
+            Some(error) => eprintln!("== {heading}: FAILED, {}: {error:#}", seconds(took)),
         }
         self.done.push((heading.to_owned(), took, error));
     }
@@ -58,17 +59,17 @@ impl Steps {
     ///
     /// If any step failed; the error names those.
     pub(crate) fn end(self) -> Result<()> {
-        println!();
+        eprintln!();
         let mut failed = Vec::new();
         let mut all = Duration::ZERO;
         for (heading, took, error) in &self.done {
             all += *took;
-            println!("{} {:>9}  {heading}", if error.is_none() { "ok    " } else { "FAILED" }, seconds(*took));
+            eprintln!("{} {:>9}  {heading}", if error.is_none() { "ok    " } else { "FAILED" }, seconds(*took));
             if error.is_some() {
                 failed.push(heading.as_str());
             }
         }
-        println!("       {:>9}  in all", seconds(all));
+        eprintln!("       {:>9}  in all", seconds(all));
         if !failed.is_empty() {
             bail!("failed: {}", failed.join(", "));
         }

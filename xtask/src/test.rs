@@ -27,18 +27,20 @@ pub(crate) fn run_all(may_install: bool, only_programs: bool) -> Result<()> {
         run(cargo().args(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))
     });
     steps.step("documentation", || {
-        run(cargo().args(["doc", "--workspace", "--no-deps", "--locked"]).env("RUSTDOCFLAGS", "-D warnings"))
+        run(cargo()
+            .args(["doc", "--workspace", "--no-deps", "--document-private-items", "--locked"])
+            .env("RUSTDOCFLAGS", "-D warnings"))
     });
     steps.step("conformance document", conformance::check);
     if find("cargo-deny").is_some() {
         steps.step("dependencies", || run(cargo().args(["deny", "--locked", "check", "bans", "licenses", "sources"])));
     } else {
-        println!("\n== dependencies: cargo-deny is not installed; the house test asserts the same walls");
+        eprintln!("\n== dependencies: cargo-deny is not installed; the house test asserts the same walls");
     }
     // Tests start the programs they test: those are built first, by themselves.
     steps.step("programs", || run(cargo().args(["build", "--workspace", "--bins", "--locked"])));
-    steps.step("tests", || run(cargo().args(["test", "--workspace", "--locked", "--no-fail-fast"])));
     prove::run_short_forms(&mut steps);
+    steps.step("tests", || run(cargo().args(["test", "--workspace", "--locked", "--no-fail-fast"])));
     steps.end()
 }
 

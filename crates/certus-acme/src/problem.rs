@@ -123,6 +123,7 @@ impl<'de> Deserialize<'de> for ProblemKind {
 /// A problem document: what went wrong and what a person can do about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{kind}: {detail}")]
+#[serde(from = "Received")]
 pub struct Problem {
     /// The error type.
     #[serde(rename = "type")]
@@ -132,11 +133,32 @@ pub struct Problem {
     /// The HTTP status (RFC 9457 section 3.1.2).
     pub status: u16,
     /// One problem per identifier, where several are at fault (RFC 8555 section 6.7.1).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub subproblems: Vec<Subproblem>,
     /// The algorithms that would do, with `badSignatureAlgorithm` (RFC 8555 section 6.2).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub algorithms: Vec<String>,
+}
+
+/// A problem as others write it: only the type must be there. RFC 8555 itself shows problems without a status.
+#[derive(Deserialize)]
+struct Received {
+    #[serde(rename = "type")]
+    kind: ProblemKind,
+    #[serde(default)]
+    detail: String,
+    status: Option<u16>,
+    #[serde(default)]
+    subproblems: Vec<Subproblem>,
+    #[serde(default)]
+    algorithms: Vec<String>,
+}
+
+impl From<Received> for Problem {
+    fn from(received: Received) -> Self {
+        let Received { kind, detail, status, subproblems, algorithms } = received;
+        Self { kind, detail, status: status.unwrap_or(kind.status()), subproblems, algorithms }
+    }
 }
 
 impl Problem {
@@ -175,6 +197,7 @@ pub struct Subproblem {
     #[serde(rename = "type")]
     pub kind: ProblemKind,
     /// One or two sentences for a person.
+    #[serde(default)]
     pub detail: String,
     /// The identifier as the client sent it.
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -5,7 +5,7 @@
 use certus_acme::{
     Account, AccountStatus, AccountUpdate, Authorization, AuthorizationStatus, AuthorizationUpdate, Challenge,
     ChallengeStatus, ChallengeType, Directory, DirectoryMeta, Finalize, NewAccount, NewOrder, Order, OrderStatus,
-    Problem, ProblemKind, RawIdentifier, strict_object,
+    Problem, ProblemKind, RawIdentifier, Subproblem, strict_object,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -211,6 +211,7 @@ fn challenges_of_a_type_not_known_here_are_read() {
     assert_eq!(authorization.wildcard, Some(true));
 }
 
+// conformance: 8555-6.1-10
 #[test]
 fn a_certification_request_is_base64url_without_padding() {
     let finalize = Finalize::new(&[0x30, 0x82, 0xff, 0xfe]);
@@ -220,4 +221,72 @@ fn a_certification_request_is_base64url_without_padding() {
         assert!(Finalize { csr: csr.into() }.csr_der().is_err(), "{csr}");
     }
     assert!(strict_object::<Finalize>(b"{}").is_err_and(|fault| fault.to_string().contains("csr")));
+}
+
+// conformance: 8555-6.7.1-02 8555-6.7.1-03
+#[test]
+fn a_problem_of_the_rfc_is_read_though_it_has_no_status() {
+    // RFC 8555 section 6.7.1.
+    let json =
+        br#"{"type":"urn:ietf:params:acme:error:malformed","detail":"Some of the identifiers requested were rejected",
+        "subproblems":[{"type":"urn:ietf:params:acme:error:malformed",
+        "detail":"Invalid underscore in DNS name \"_example.org\"","identifier":{"type":"dns","value":"_example.org"}},
+        {"type":"urn:ietf:params:acme:error:rejectedIdentifier","detail":"This CA will not issue for \"example.net\"",
+        "identifier":{"type":"dns","value":"example.net"}}]}"#;
+    let problem: Problem = strict_object(json).unwrap();
+    let subproblem = |kind, detail: &str, name| Subproblem { kind, detail: detail.into(), identifier: Some(dns(name)) };
+    let expected = Problem::new(ProblemKind::Malformed, "Some of the identifiers requested were rejected")
+        .with_subproblems(vec![
+            subproblem(ProblemKind::Malformed, r#"Invalid underscore in DNS name "_example.org""#, "_example.org"),
+            subproblem(ProblemKind::RejectedIdentifier, r#"This CA will not issue for "example.net""#, "example.net"),
+        ]);
+    assert_eq!(problem, expected);
+    // RFC 9457 section 3.1: every member but the type may be absent, and there may be others.
+    let least: Problem =
+        strict_object(br#"{"type":"urn:ietf:params:acme:error:rateLimited","instance":"/x"}"#).unwrap();
+    assert_eq!(least, Problem::new(ProblemKind::RateLimited, ""));
+    check(
+        &Problem::new(ProblemKind::BadSignatureAlgorithm, "no").with_algorithms(["ES256"]),
+        r#"{"type":"urn:ietf:params:acme:error:badSignatureAlgorithm","detail":"no","status":400,"algorithms":["ES256"]}"#,
+    );
+}
+
+#[test]
+fn statuses_are_those_of_section_7_1_6_and_no_others() {
+    fn words<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug + ToString>(table: &[(T, &str)]) {
+        for (status, word) in table {
+            assert_eq!(serde_json::to_string(status).unwrap(), format!("\"{word}\""));
+            assert_eq!(&serde_json::from_str::<T>(&format!("\"{word}\"")).unwrap(), status);
+            assert_eq!(status.to_string(), *word);
+        }
+        for other in ["\"Valid\"", "\"\"", "\"unknown\"", "7", "null"] {
+            assert!(serde_json::from_str::<T>(other).is_err(), "{other}");
+        }
+    }
+    words(&[
+        (AccountStatus::Valid, "valid"),
+        (AccountStatus::Deactivated, "deactivated"),
+        (AccountStatus::Revoked, "revoked"),
+    ]);
+    words(&[
+        (OrderStatus::Pending, "pending"),
+        (OrderStatus::Ready, "ready"),
+        (OrderStatus::Processing, "processing"),
+        (OrderStatus::Valid, "valid"),
+        (OrderStatus::Invalid, "invalid"),
+    ]);
+    words(&[
+        (AuthorizationStatus::Pending, "pending"),
+        (AuthorizationStatus::Valid, "valid"),
+        (AuthorizationStatus::Invalid, "invalid"),
+        (AuthorizationStatus::Deactivated, "deactivated"),
+        (AuthorizationStatus::Expired, "expired"),
+        (AuthorizationStatus::Revoked, "revoked"),
+    ]);
+    words(&[
+        (ChallengeStatus::Pending, "pending"),
+        (ChallengeStatus::Processing, "processing"),
+        (ChallengeStatus::Valid, "valid"),
+        (ChallengeStatus::Invalid, "invalid"),
+    ]);
 }

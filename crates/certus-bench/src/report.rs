@@ -1,6 +1,5 @@
 //! Figures for people and for machines.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -79,13 +78,11 @@ impl Run {
             self.of_flow(99),
         );
         for (index, name) in NAMES.iter().enumerate() {
-            // Writing to a string cannot fail.
-            drop(write!(text, "; {name} {:.1}/{:.1}", self.of_step(index, 50), self.of_step(index, 99)));
+            text.push_str(&format!("; {name} {:.1}/{:.1}", self.of_step(index, 50), self.of_step(index, 99)));
         }
         if self.clients == 1 {
             let limit = 6.0 * millis(self.sync) + 6.0;
-            drop(write!(
-                text,
+            text.push_str(&format!(
                 "\n     six fdatasyncs and 6 ms: {limit:.1} ms; the median flow is {:.1} ms",
                 self.of_flow(50)
             ));

@@ -48,6 +48,14 @@ pub struct Lease {
     pub fence: u64,
 }
 
+impl Lease {
+    /// The lease that a job is kept with.
+    #[must_use]
+    pub const fn first(job: JobId) -> Self {
+        Self { job, fence: 1 }
+    }
+}
+
 /// A job together with the right to do it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeasedJob {

@@ -9,6 +9,9 @@ pub mod certificate;
 pub mod challenge;
 pub mod order;
 
+#[cfg(test)]
+mod tests;
+
 pub use account::Account;
 pub use authorization::{Authorization, ValidatedControl};
 pub use certificate::{Intent, IssuedCertificate};

@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::ca::Ca;
 use crate::error::CaError;
-use crate::job::{LeasedJob, Task};
+use crate::job::{Job, Lease, LeasedJob, Task};
 use crate::limits;
 use crate::ports::StoreError;
 
@@ -30,6 +30,8 @@ pub(crate) struct Work {
     issuing: Arc<Semaphore>,
     held: Arc<Semaphore>,
     targets: Arc<Targets>,
+    /// Leases that the store may think this process is using, although it is not. Nothing awaits under the lock.
+    doubtful: Mutex<Vec<Lease>>,
 }
 
 /// How many validations run or wait, in all and by name. Guards nothing that awaits.
@@ -63,6 +65,32 @@ impl Work {
             issuing: Arc::new(Semaphore::new(limits::MAX_PARALLEL_ISSUANCES)),
             held: Arc::new(Semaphore::new(limits::MAX_HELD)),
             targets: Arc::default(),
+            doubtful: Mutex::default(),
+        }
+    }
+
+    /// Takes note of what came of keeping a new job: when that is not known, the job may be in the store, leased to this
+    /// process, with nobody at work on it. [`take_up`] frees it then.
+    ///
+    /// # Errors
+    ///
+    /// What the store said.
+    pub(crate) fn begun(&self, job: &Job, outcome: Result<Lease, StoreError>) -> Result<Lease, StoreError> {
+        outcome.inspect_err(|error| self.doubt(Lease::first(job.id), error))
+    }
+
+    fn doubt(&self, lease: Lease, error: &StoreError) {
+        match error {
+            StoreError::Unavailable { .. } => {}
+            // The store has said what it did.
+            StoreError::Conflict
+            | StoreError::LeaseLost
+            | StoreError::Inconsistent { .. }
+            | StoreError::NewerSchema { .. } => return,
+        }
+        let mut doubtful = self.doubtful.lock();
+        if doubtful.len() < limits::MAX_DOUBTFUL {
+            doubtful.push(lease);
         }
     }
 
@@ -125,6 +153,7 @@ impl Work {
 pub(crate) async fn take_up(ca: &Ca) -> Result<usize, StoreError> {
     /// Jobs leased at once: what a process can start without making the others wait for a lease it does not use.
     const BATCH: u32 = 32;
+    free_doubtful(ca).await?;
     let inner = ca.inner();
     let jobs = inner.store.lease_jobs(inner.process, BATCH).await?;
     let count = jobs.len();
@@ -135,6 +164,22 @@ pub(crate) async fn take_up(ca: &Ca) -> Result<usize, StoreError> {
         }
     }
     Ok(count)
+}
+
+/// Gives back leases that nobody here uses.
+async fn free_doubtful(ca: &Ca) -> Result<(), StoreError> {
+    let inner = ca.inner();
+    loop {
+        let Some(lease) = inner.work.doubtful.lock().pop() else { return Ok(()) };
+        match inner.store.release_job(lease, Duration::ZERO).await {
+            // It was never kept, or it is done.
+            Ok(()) | Err(StoreError::LeaseLost) => {}
+            Err(error) => {
+                inner.work.doubt(lease, &error);
+                return Err(error);
+            }
+        }
+    }
 }
 
 /// Puts a job back after a failure of our own.
@@ -149,8 +194,10 @@ async fn put_back(ca: &Ca, job: &LeasedJob, why: &(dyn std::fmt::Display + Sync)
 async fn give_back(ca: &Ca, job: &LeasedJob, wait: Duration) {
     match ca.inner().store.release_job(job.lease, wait).await {
         Ok(()) | Err(StoreError::LeaseLost) => {}
-        // The lease runs out by itself.
-        Err(error) => tracing::warn!(job.id = %job.job.id, %error, "a job could not be put back"),
+        Err(error) => {
+            tracing::warn!(job.id = %job.job.id, %error, "a job could not be put back");
+            ca.inner().work.doubt(job.lease, &error);
+        }
     }
 }
 
@@ -158,7 +205,10 @@ async fn give_back(ca: &Ca, job: &LeasedJob, wait: Duration) {
 async fn drop_job(ca: &Ca, job: &LeasedJob) {
     match ca.inner().store.drop_job(job.lease).await {
         Ok(()) | Err(StoreError::LeaseLost) => {}
-        Err(error) => tracing::warn!(job.id = %job.job.id, %error, "a job could not be given up"),
+        Err(error) => {
+            tracing::warn!(job.id = %job.job.id, %error, "a job could not be given up");
+            ca.inner().work.doubt(job.lease, &error);
+        }
     }
 }
 

@@ -19,6 +19,8 @@ use crate::urls;
 const REPLAY_NONCE: HeaderName = HeaderName::from_static("replay-nonce");
 /// In every answer, and in the log line of it.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The header fields of ACME that scripts in browsers may read.
+const FOR_BROWSERS: &str = "Link, Location, Replay-Nonce, Retry-After";
 
 /// The id the edge gave to a request.
 pub(crate) fn request_id(request: &Request<Body>) -> RequestId {
@@ -32,12 +34,16 @@ pub(crate) async fn edge(State(app): State<App>, mut request: Request<Body>, nex
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     // A panic is a bug; it ends this request and no other.
-    let mut response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
-        Ok(response) => response,
-        Err(_) => {
-            let detail = "the authority failed; its log has more under the request id";
-            ErrorResponse::with_status(ProblemKind::ServerInternal, StatusCode::INTERNAL_SERVER_ERROR, detail)
-                .into_response()
+    let mut response = if is_preflight(&request) {
+        preflight()
+    } else {
+        match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+            Ok(response) => response,
+            Err(_) => {
+                let detail = "the authority failed; its log has more under the request id";
+                ErrorResponse::with_status(ProblemKind::ServerInternal, StatusCode::INTERNAL_SERVER_ERROR, detail)
+                    .into_response()
+            }
         }
     };
     log(id, &method, &path, &response);
@@ -46,6 +52,9 @@ pub(crate) async fn edge(State(app): State<App>, mut request: Request<Body>, nex
     if let Ok(value) = HeaderValue::try_from(id.to_string()) {
         headers.insert(REQUEST_ID, value);
     }
+    // RFC 8555 section 6.1: clients in browsers of any origin. Nothing here rests on cookies or the like.
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(FOR_BROWSERS));
     // RFC 8555 section 6.5: every answer to a POST, and newNonce. Errors too, so that a client can go on.
     if method == Method::POST || path == NEW_NONCE {
         if let Ok(nonce) = HeaderValue::try_from(app.ca.nonces().issue(app.ca.now())) {
@@ -58,6 +67,22 @@ pub(crate) async fn edge(State(app): State<App>, mut request: Request<Body>, nex
         headers.append(header::LINK, app.index_link.clone());
     }
     response
+}
+
+/// Whether a browser asks if it may ask (the Fetch standard, "CORS-preflight request").
+fn is_preflight(request: &Request<Body>) -> bool {
+    request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// It may, whatever the resource: what cannot be had is said in answer to the request itself.
+fn preflight() -> Response {
+    let headers = [
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST"),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "Content-Type"),
+        // Two hours: as long as browsers remember at most.
+        (header::ACCESS_CONTROL_MAX_AGE, "7200"),
+    ];
+    (StatusCode::NO_CONTENT, headers).into_response()
 }
 
 fn log(id: RequestId, method: &Method, path: &str, response: &Response) {

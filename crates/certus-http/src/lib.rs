@@ -6,6 +6,7 @@
 mod edge;
 mod error;
 pub mod limits;
+mod patience;
 mod pki_site;
 mod routes;
 mod serve;

@@ -8,10 +8,12 @@ mod directory;
 mod order;
 
 use axum::Router;
+use axum::extract::{FromRequestParts, Path};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use certus_acme::ProblemKind;
 use certus_ca::Ca;
+use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
@@ -32,7 +34,6 @@ pub(crate) struct App {
 }
 
 /// The ACME service of an authority.
-#[must_use]
 pub fn acme(ca: Ca, urls: Urls) -> Router {
     let index_link = link(&urls.directory(), "index");
     let app = App { ca, urls, index_link };
@@ -85,6 +86,21 @@ fn located(mut response: Response, url: &str) -> Response {
         response.headers_mut().insert(header::LOCATION, url);
     }
     response
+}
+
+/// What stands for `{id}` in the path. Text that is not even text names nothing.
+#[derive(Debug)]
+struct PathId(String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathId {
+    type Rejection = ErrorResponse;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ErrorResponse> {
+        match Path::<String>::from_request_parts(parts, state).await {
+            Ok(Path(id)) => Ok(Self(id)),
+            Err(_) => Err(not_found().await),
+        }
+    }
 }
 
 /// An id out of a path; what is no id names nothing.

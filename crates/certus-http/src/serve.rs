@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use crate::limits;
+use crate::patience::Patient;
 use crate::pki_site::PkiSite;
 use crate::routes;
 use crate::urls::Urls;
@@ -131,7 +132,8 @@ async fn connection<S>(
         .max_header_list_size(u32::try_from(limits::MAX_HEADER).unwrap_or(u32::MAX))
         .max_pending_accept_reset_streams(limits::MAX_RESET_STREAMS)
         .keep_alive_interval(limits::PING_EVERY);
-    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+    let connection =
+        builder.serve_connection(TokioIo::new(Patient::new(stream, limits::SILENCE)), service).into_owned();
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(error = %error, "a connection ended early");
     }

@@ -9,7 +9,7 @@ use certus_ca::id::RequestId;
 use certus_ca::state::Account;
 use certus_pki::check_account_key;
 use http::{Request, StatusCode, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 
 use crate::edge;
@@ -180,11 +180,10 @@ fn check_content_type(head: &http::request::Parts) -> Result<(), ErrorResponse> 
     Err(ErrorResponse::with_status(ProblemKind::Malformed, StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
 }
 
-async fn read_body(body: Body) -> Result<bytes::Bytes, ErrorResponse> {
-    let collected = tokio::time::timeout(limits::BODY_TIMEOUT, Limited::new(body, limits::MAX_BODY).collect()).await;
-    match collected {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+async fn read_body(mut body: Body) -> Result<bytes::Bytes, ErrorResponse> {
+    match tokio::time::timeout(limits::BODY_TIMEOUT, collect(&mut body)).await {
+        Ok(Ok(Some(body))) => Ok(body),
+        Ok(Ok(None)) => {
             let detail = format!("a request body may have {} octets at most", limits::MAX_BODY);
             Err(ErrorResponse::with_status(ProblemKind::Malformed, StatusCode::PAYLOAD_TOO_LARGE, detail))
         }
@@ -194,6 +193,22 @@ async fn read_body(body: Body) -> Result<bytes::Bytes, ErrorResponse> {
             Err(ErrorResponse::with_status(ProblemKind::Malformed, StatusCode::REQUEST_TIMEOUT, detail))
         }
     }
+}
+
+/// The whole body; `None` when it is too large. Then the rest is thrown away, up to [`limits::MAX_DISCARDED`].
+async fn collect(body: &mut Body) -> Result<Option<bytes::Bytes>, axum::Error> {
+    let mut kept = bytes::BytesMut::new();
+    let mut arrived = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        arrived += data.len();
+        if arrived <= limits::MAX_BODY {
+            kept.extend_from_slice(&data);
+        } else if arrived > limits::MAX_DISCARDED {
+            break;
+        }
+    }
+    Ok((arrived <= limits::MAX_BODY).then(|| kept.freeze()))
 }
 
 impl<P: Payload + Send> FromRequest<App> for Signed<P> {

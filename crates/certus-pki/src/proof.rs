@@ -9,22 +9,27 @@ use crate::name::SubjectName;
 
 /// Names that an order proved control of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuthorizedNames(BTreeSet<SubjectName>);
+pub struct AuthorizedNames {
+    set: BTreeSet<SubjectName>,
+    in_order: Vec<SubjectName>,
+}
 
 impl AuthorizedNames {
     /// Asserts that every one of these names has a valid authorization of the account that asks; `None` if there are no
-    /// names.
+    /// names. The certificate lists them in this order, each once: clients file a certificate under its first name.
     ///
     /// Called in exactly one place: where an order has just checked its authorizations.
     #[must_use]
-    pub fn assertion(names: BTreeSet<SubjectName>) -> Option<Self> {
-        (!names.is_empty()).then_some(Self(names))
+    pub fn assertion(names: impl IntoIterator<Item = SubjectName>) -> Option<Self> {
+        let mut set = BTreeSet::new();
+        let in_order: Vec<SubjectName> = names.into_iter().filter(|name| set.insert(name.clone())).collect();
+        (!in_order.is_empty()).then_some(Self { set, in_order })
     }
 
     /// The names.
     #[must_use]
     pub fn names(&self) -> &BTreeSet<SubjectName> {
-        &self.0
+        &self.set
     }
 }
 
@@ -64,6 +69,16 @@ impl SubjectNames {
         match self {
             Self::Authorized(proof) => proof.names(),
             Self::Own(proof) => proof.names(),
+        }
+    }
+}
+
+impl SubjectNames {
+    /// The names as the certificate lists them.
+    pub(crate) fn in_order(&self) -> Vec<&SubjectName> {
+        match self {
+            Self::Authorized(proof) => proof.in_order.iter().collect(),
+            Self::Own(proof) => proof.names().iter().collect(),
         }
     }
 }

@@ -122,7 +122,7 @@ impl TbsCertificate {
             extensions::subject_key_identifier(&self.public_key.key_identifier())?,
             extensions::authority_key_identifier(issuer.key_identifier())?,
             extensions::ca_issuers(&publications.ca_issuers_url)?,
-            extensions::subject_alt_name(self.names())?,
+            extensions::subject_alt_name(self.names.in_order())?,
         ];
         if !self.profile.policies.is_empty() {
             list.push(extensions::policies(&self.profile.policies)?);

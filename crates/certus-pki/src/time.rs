@@ -73,7 +73,7 @@ impl Timestamp {
         if !separator || !seconds || text.contains('[') {
             return Err(TimeError);
         }
-        text.parse::<jiff::Timestamp>().map(|at| Self(at.as_millisecond())).map_err(|_| TimeError)
+        text.parse::<jiff::Timestamp>().map(|at| Self(at.as_millisecond())).or(Err(TimeError))
     }
 }
 

@@ -13,7 +13,7 @@ use certus_ca::ports::{Process, Store, Validator};
 use certus_ca::{Ca, Parts, keep};
 use certus_http::{PkiSite, Urls};
 use certus_pki::{
-    CaSubject, Certificate, CertificateChain, Clock, CrlScope, DnsName, Issuer, KeyAlgorithm, KeyPair,
+    CaSubject, Certificate, CertificateChain, Clock, CrlScope, DnsName, Issuer, KeyAlgorithm, KeyPair, NameError,
     ObjectIdentifier, Profile, Signer, SubjectName, SystemClock, create_crl, create_intermediate, create_root,
 };
 use certus_validate::{Config, LocalNames, Validators};
@@ -23,6 +23,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::http_target::Http01Target;
+
+/// Puts something around a signer.
+pub type WrapSigner = Box<dyn FnOnce(Arc<dyn Signer>) -> Arc<dyn Signer> + Send>;
 
 /// What a test may decide about its authority.
 pub struct Setup {
@@ -37,10 +40,10 @@ pub struct Setup {
     /// Takes the validator's place, if given.
     pub validator: Option<Arc<dyn Validator>>,
     /// Wraps the issuing key.
-    pub signer: Box<dyn FnOnce(Arc<dyn Signer>) -> Arc<dyn Signer> + Send>,
+    pub signer: WrapSigner,
     /// Kind of the root's and the issuer's key.
     pub key: KeyAlgorithm,
-    /// Name constraints of the issuer.
+    /// Name constraints of the issuer. The listener is `localhost`, which they must permit.
     pub permitted: Vec<DnsName>,
     /// How long leaves are valid.
     pub lifetime: Duration,
@@ -209,7 +212,7 @@ impl TestAuthority {
         let parts = Parts { store: setup.store, validator, issuers, clock: setup.clock, process };
         let ca = Ca::open(parts).await?;
         keep::publish_crls(&ca).await?;
-        let tls = own_tls(&ca).await?;
+        let tls = own_tls(&ca, own_names(!setup.permitted.is_empty())?).await?;
 
         let (soft, hard, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
         let urls = Urls::new(&external_url, &[])?;
@@ -247,13 +250,20 @@ impl Drop for TestAuthority {
     }
 }
 
-async fn own_tls(ca: &Ca) -> Result<Arc<ArcSwap<rustls::ServerConfig>>, Box<dyn std::error::Error + Send + Sync>> {
+/// What the listener is called. Name constraints on DNS names exclude every address.
+fn own_names(constrained: bool) -> Result<BTreeSet<SubjectName>, NameError> {
+    let mut names = BTreeSet::from([SubjectName::Dns(DnsName::parse("localhost")?)]);
+    if !constrained {
+        names.insert(SubjectName::Ip(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+    }
+    Ok(names)
+}
+
+async fn own_tls(
+    ca: &Ca,
+    names: BTreeSet<SubjectName>,
+) -> Result<Arc<ArcSwap<rustls::ServerConfig>>, Box<dyn std::error::Error + Send + Sync>> {
     let key = KeyPair::generate(KeyAlgorithm::EcP256)?;
-    let names = BTreeSet::from([
-        SubjectName::Dns(DnsName::parse("localhost")?),
-        SubjectName::Ip(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-    ]);
-    // An issuer with name constraints cannot certify the listener; a test of such an issuer says so here.
     let chain = ca.issue_own(names, &key).await?;
     let chain: Vec<_> = chain.certificates().iter().map(|one| CertificateDer::from(one.der().to_vec())).collect();
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_pkcs8().to_vec()));

@@ -14,6 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// Where key authorizations are looked for (RFC 8555 section 8.3).
@@ -24,6 +25,10 @@ const WELL_KNOWN: &str = "/.well-known/acme-challenge/";
 pub struct Http01Target {
     address: SocketAddr,
     pages: Arc<Mutex<Pages>>,
+    /// How many have asked.
+    asked: watch::Sender<usize>,
+    /// Whether answers wait.
+    held: watch::Sender<bool>,
     _server: JoinSet<()>,
 }
 
@@ -100,9 +105,10 @@ impl Http01Target {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let pages = Arc::<Mutex<Pages>>::default();
+        let (asked, held) = (watch::Sender::new(0), watch::Sender::new(false));
         let mut server = JoinSet::new();
-        server.spawn(accept(listener, Arc::clone(&pages)));
-        Ok(Self { address, pages, _server: server })
+        server.spawn(accept(listener, Arc::clone(&pages), asked.clone(), held.clone()));
+        Ok(Self { address, pages, asked, held, _server: server })
     }
 
     /// Where it listens.
@@ -150,21 +156,47 @@ impl Http01Target {
         self.pages().requests.clear();
     }
 
+    /// Answers nobody until [`Self::release`]; requests are heard and logged meanwhile.
+    pub fn hold(&self) {
+        self.held.send_replace(true);
+    }
+
+    /// Answers everybody who waits, and from now on at once.
+    pub fn release(&self) {
+        self.held.send_replace(false);
+    }
+
+    /// Waits until there were that many requests in all.
+    pub async fn asked(&self, count: usize) {
+        // The sender lives as long as this target.
+        drop(self.asked.subscribe().wait_for(|asked| *asked >= count).await);
+    }
+
     fn pages(&self) -> MutexGuard<'_, Pages> {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn accept(listener: TcpListener, pages: Arc<Mutex<Pages>>) {
+async fn accept(
+    listener: TcpListener,
+    pages: Arc<Mutex<Pages>>,
+    asked: watch::Sender<usize>,
+    held: watch::Sender<bool>,
+) {
     let mut connections = JoinSet::new();
     loop {
         let Ok((stream, from)) = listener.accept().await else { continue };
         while connections.try_join_next().is_some() {}
-        let pages = Arc::clone(&pages);
+        let (pages, asked, held) = (Arc::clone(&pages), asked.clone(), held.clone());
         connections.spawn(async move {
             let service = service_fn(|request: Request<Incoming>| {
                 let response = pages.lock().unwrap_or_else(PoisonError::into_inner).reply(&request, from);
-                async move { Ok::<_, Infallible>(response) }
+                asked.send_modify(|count| *count += 1);
+                let mut held = held.subscribe();
+                async move {
+                    drop(held.wait_for(|held| !held).await);
+                    Ok::<_, Infallible>(response)
+                }
             });
             // A peer that hangs up has had what it wanted.
             drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);

@@ -6,7 +6,7 @@
 //! - [`forge`]: signed requests in which every part can be wrong.
 //! - [`csr`]: certification requests, likewise.
 //! - [`http_target`]: web servers for http-01, which keep a log of who asked.
-//! - [`faulty_store`], [`recording_signer`]: the real ones, which fail or keep a record when told to.
+//! - [`faulty_store`], [`faulty_signer`], [`recording_signer`]: the real ones, which fail or keep a record when told to.
 //! - [`name_server`]: a DNS server that answers as a test says.
 //! - [`postgres`]: a PostgreSQL server.
 //! - [`ready`]: waiting for a program to say that it serves.
@@ -16,6 +16,7 @@
 pub mod authority;
 pub mod client;
 pub mod csr;
+pub mod faulty_signer;
 pub mod faulty_store;
 pub mod flow;
 pub mod forge;
@@ -30,6 +31,7 @@ pub mod unix;
 pub use authority::{Hierarchy, Setup, TestAuthority};
 pub use client::{ClientError, Resource, TestClient};
 pub use csr::{CsrExtension, CsrOptions, NamesIn, csr};
+pub use faulty_signer::{SignerFault, SignerPlan};
 pub use faulty_store::{COMMIT_POINTS, Fault, FaultyStore};
 pub use flow::Issued;
 pub use forge::{Forge, Member};

@@ -184,7 +184,10 @@ impl RawHttp {
                 Ok(response) => {
                     let (head, body) = response.into_parts();
                     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
-                    self.pool.keep(origin.key(), connection);
+                    // Ready again as soon as its driver has seen the body's end; never, if the server closes it.
+                    if connection.ready().await.is_ok() {
+                        self.pool.keep(origin.key(), connection);
+                    }
                     return Ok(Answer { status: head.status.as_u16(), headers: head.headers, body });
                 }
                 // An idle connection that the server had closed: nothing was sent, so that nothing can happen twice.

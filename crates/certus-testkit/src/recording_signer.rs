@@ -1,6 +1,7 @@
-//! A signer that writes the hash of everything it signs to a file, synced, before it signs.
+//! A signer that writes down everything it signs, synced, before it signs.
 //!
-//! What the file and the store say must agree after any crash: nothing was ever signed that has no intent.
+//! A line a signature: SHA-256 of the to-be-signed bytes in hex, then the serial number in hex if they are a
+//! certificate's. What the file and the store say must agree after any crash: nothing was ever signed that has no intent.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -37,7 +38,8 @@ impl Signer for RecordingSigner {
     }
 
     async fn sign(&self, algorithm: SignatureAlgorithm, message: &[u8]) -> Result<Vec<u8>, SignError> {
-        let line = format!("{}\n", HEXLOWER.encode(&sha256(message)));
+        let serial = serial_of(message).map(|serial| format!(" {}", HEXLOWER.encode(serial))).unwrap_or_default();
+        let line = format!("{}{serial}\n", HEXLOWER.encode(&sha256(message)));
         {
             let mut record = self.record.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             let written = record.write_all(line.as_bytes()).and_then(|()| record.sync_data());
@@ -45,4 +47,19 @@ impl Signer for RecordingSigner {
         }
         self.inner.sign(algorithm, message).await
     }
+}
+
+/// The serial number of a to-be-signed certificate of version 3: SEQUENCE { [0] { INTEGER 2 }, INTEGER serial, … }. A CRL
+/// has an INTEGER where the `[0]` is.
+fn serial_of(tbs: &[u8]) -> Option<&[u8]> {
+    let header = match tbs.get(1)? {
+        0x81 => 3,
+        0x82 => 4,
+        _ => 2,
+    };
+    let rest = tbs.get(header..)?.strip_prefix(&[0xa0, 0x03, 0x02, 0x01, 0x02, 0x02])?;
+    let (length, rest) = rest.split_first()?;
+    let octets = rest.get(..usize::from(*length))?;
+    let start = octets.iter().position(|octet| *octet != 0)?;
+    octets.get(start..)
 }

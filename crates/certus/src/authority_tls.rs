@@ -60,20 +60,25 @@ impl AuthorityTls {
                 () = soft.cancelled() => return,
                 _ = interval.tick() => {}
             }
-            let due = self.validity.load().renewal();
-            if self.ca.now() < due {
-                continue;
+            self.look().await;
+        }
+    }
+
+    /// Replaces the certificate if it is due.
+    async fn look(&self) {
+        if self.ca.now() < self.validity.load().renewal() {
+            return;
+        }
+        match issue(&self.ca, &self.names).await {
+            Ok((config, validity)) => {
+                tracing::info!(not_after = %validity.to, "the authority's own certificate was replaced");
+                self.config.store(Arc::new(config));
+                self.validity.store(Arc::new(validity));
             }
-            match issue(&self.ca, &self.names).await {
-                Ok((config, validity)) => {
-                    tracing::info!(not_after = %validity.to, "the authority's own certificate was replaced");
-                    self.config.store(Arc::new(config));
-                    self.validity.store(Arc::new(validity));
-                }
-                Err(error) => {
-                    let error = format!("{error:#}");
-                    tracing::error!(error, not_after = %self.not_after(), "the authority's own certificate is not replaced");
-                }
+            // Tried again at the next look; there are days left.
+            Err(error) => {
+                let error = format!("{error:#}");
+                tracing::error!(error, not_after = %self.not_after(), "the authority's own certificate is not replaced");
             }
         }
     }
@@ -107,4 +112,44 @@ fn server_config(chain: &CertificateChain, key: &KeyPair) -> anyhow::Result<Serv
         .with_single_cert(sent, key)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use certus_pki::{Clock, DnsName, ManualClock, SystemClock};
+    use certus_testkit::{Http01Target, Setup, TestAuthority};
+
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_certificate_is_replaced_at_two_thirds_of_its_time_and_not_before() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = certus_store::StoreUrl::parse("sqlite", &directory.path().join("certus.db")).unwrap();
+        let store = certus_store::connect(&store).await.unwrap();
+        let clock = ManualClock::new(SystemClock.now());
+        let target = Http01Target::bind(0).await.unwrap();
+        let setup = Setup { clock: Arc::new(clock.clone()), duties: false, ..Setup::new(store, &target) };
+        let authority = TestAuthority::start(setup).await.unwrap();
+        let names = BTreeSet::from([SubjectName::Dns(DnsName::parse("ca.example").unwrap())]);
+        let tls = AuthorityTls::new(authority.ca.clone(), names).await.unwrap();
+        let (first, end) = (tls.config().load_full(), tls.not_after());
+
+        clock.advance(4 * DAY);
+        tls.look().await;
+        assert!(Arc::ptr_eq(&first, &tls.config().load_full()), "replaced too early");
+
+        clock.advance(DAY);
+        tls.look().await;
+        assert!(!Arc::ptr_eq(&first, &tls.config().load_full()), "not replaced");
+        assert_eq!(tls.not_after(), end + 5 * DAY);
+
+        // What cannot be signed leaves the one that is there.
+        let second = tls.config().load_full();
+        clock.set(Timestamp::UNIX_EPOCH);
+        assert!(issue(&tls.ca, &tls.names).await.is_err(), "signed with a clock that was set back");
+        tls.look().await;
+        assert!(Arc::ptr_eq(&second, &tls.config().load_full()));
+    }
 }

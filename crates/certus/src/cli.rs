@@ -1,5 +1,7 @@
 //! The command line. What the commands do is in `commands`.
 
+#![expect(clippy::doc_markdown, reason = "what is said of a flag is printed as help, where Markdown is noise")]
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -49,9 +51,10 @@ impl Cli {
             Command::Up(up) => up.json,
             Command::Ca { command } => match command {
                 CaCommand::Init(args) => args.json,
-                CaCommand::Check(args) | CaCommand::Serve(args) | CaCommand::MoveUrl(args) | CaCommand::Status(args) => {
-                    args.json
-                }
+                CaCommand::Check(args)
+                | CaCommand::Serve(args)
+                | CaCommand::MoveUrl(args)
+                | CaCommand::Status(args) => args.json,
                 CaCommand::Certificates(args) => args.at.json,
             },
         }
@@ -61,7 +64,7 @@ impl Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Makes and starts a laboratory: an authority on this machine, for trying things out
-    Up(UpArgs),
+    Up(Box<UpArgs>),
     /// Sets up and runs a certificate authority
     Ca {
         #[command(subcommand)]
@@ -72,11 +75,11 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum CaCommand {
     /// Makes a new authority: certus.toml and a state directory with its keys
-    Init(InitArgs),
+    Init(Box<InitArgs>),
     /// Says whether all that a start needs is in order
     #[command(after_help = "\
-Each line is ok, warn or fail, and says what to do. Exit code 3 when anything failed. A running authority is asked
-instead of opening its store.
+Each line is ok, warn or FAIL, and says what to do. Exit code 3 when anything failed.
+A running authority is asked instead of opening its store.
 
 Example:
   certus ca check --dir /etc/certus")]
@@ -90,8 +93,8 @@ Example:
     Serve(AtArgs),
     /// Makes the store follow a changed external_url
     #[command(after_help = "\
-Stop the authority, change external_url in certus.toml, run this, and start it again. Account URLs under the earlier
-external URL stay valid, so that clients go on with the accounts they have.
+Stop the authority, change external_url in certus.toml, run this, and start it again.
+Account URLs under the earlier external URL stay valid: clients go on with their accounts.
 
 Example:
   certus ca move-url --dir /etc/certus")]
@@ -141,8 +144,9 @@ What is missing is asked for on a terminal. Nothing that exists is overwritten.
 
 Examples:
   certus ca init --dir /etc/certus --external-url https://ca.example --pki-url http://pki.example
-  certus ca init --external-url https://ca.example:14000 --pki-url http://ca.example --key rsa-3072 \\
-      --name 'Example' --permit-names example.com,example.org --passphrase-file /root/passphrase
+  certus ca init --external-url https://ca.example:14000 --pki-url http://ca.example \\
+      --key rsa-3072 --name 'Example' --permit-names example.com,example.org \\
+      --passphrase-file /etc/certus.passphrase
   certus ca init --external-url https://ca.example --pki-url http://ca.example \\
       --issuer-chain chain.pem --issuer-key issuing.key")]
 pub(crate) struct InitArgs {
@@ -200,9 +204,9 @@ pub(crate) struct InitArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-In an empty directory it makes an authority for https://localhost first; run again, it carries on with the same state.
-It permits loopback addresses, answers localhost and *.localhost itself and validates http-01 at port 5002: all of that
-holds here alone, never for `certus ca serve`.
+In an empty directory it makes an authority for https://localhost first; run again, it carries
+on with the same state. It permits loopback addresses, answers localhost and *.localhost itself
+and validates http-01 at port 5002: all of that holds here alone, never for `certus ca serve`.
 
 Examples:
   certus up

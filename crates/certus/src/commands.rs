@@ -25,7 +25,7 @@ pub(crate) fn run(cli: Cli, hooks: Hooks) -> anyhow::Result<Exit> {
         match command {
             Command::Up(args) => Box::pin(up::run(&args, &surroundings, hooks)).await,
             Command::Ca { command } => match command {
-                CaCommand::Init(args) => init::run(args, &surroundings).await,
+                CaCommand::Init(args) => init::run(*args, &surroundings).await,
                 CaCommand::Check(args) => Box::pin(check::run(&args, &surroundings, hooks)).await,
                 CaCommand::Serve(args) => Box::pin(serve::run(&args, &surroundings, hooks)).await,
                 CaCommand::MoveUrl(args) => move_url::run(&args, &surroundings, hooks).await,

@@ -11,9 +11,7 @@ use certus_ca::issuers::{Issuers, ProfileRule};
 use certus_ca::ports::{Process, Store, StoreError};
 use certus_ca::{Ca, Parts};
 use certus_http::{PkiSite, Urls};
-use certus_pki::{
-    Certificate, CertificateChain, Clock, Issuer, Profile, Signer, SubjectName, SystemClock, Timestamp,
-};
+use certus_pki::{Certificate, CertificateChain, Clock, Issuer, Profile, Signer, SubjectName, SystemClock, Timestamp};
 use certus_signer::{FileSigner, Secret};
 use certus_validate::Validators;
 
@@ -83,11 +81,7 @@ pub(crate) fn clock() -> Arc<dyn Clock> {
 }
 
 /// Opens what the settings name, and takes up work.
-pub(crate) async fn authority(
-    config: &Config,
-    surroundings: &Surroundings,
-    hooks: Hooks,
-) -> anyhow::Result<Authority> {
+pub(crate) async fn authority(config: &Config, surroundings: &Surroundings, hooks: Hooks) -> anyhow::Result<Authority> {
     let clock = clock();
     let issuers = issuers(config, surroundings, hooks)?;
     let root = root(config)?;
@@ -178,6 +172,17 @@ fn issuers(config: &Config, surroundings: &Surroundings, hooks: Hooks) -> anyhow
     })
 }
 
+/// Refuses a store's URL that no start could use.
+pub(crate) fn check_store_url(url: &str) -> anyhow::Result<()> {
+    if url::Url::parse(url).is_ok_and(|url| url.password().is_some()) {
+        bail!(
+            "a password does not belong in a URL, which others can see; give it by passfile, password_file or credential"
+        );
+    }
+    certus_store::StoreUrl::parse(url, Path::new("certus.db"))?;
+    Ok(())
+}
+
 /// The store that the settings name, migrated.
 pub(crate) async fn store(
     config: &Config,
@@ -185,7 +190,7 @@ pub(crate) async fn store(
     hooks: Hooks,
 ) -> anyhow::Result<Arc<dyn Store>> {
     let settings = store_config(config, surroundings)?;
-    let store = certus_store::connect(settings).await.context("the store cannot be opened")?;
+    let store = certus_store::connect(&settings).await.context("the store cannot be opened")?;
     Ok((hooks.store)(store))
 }
 
@@ -260,10 +265,12 @@ fn read(path: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
 }
 
-fn store_config(config: &Config, surroundings: &Surroundings) -> anyhow::Result<certus_store::Config> {
+fn store_config(config: &Config, surroundings: &Surroundings) -> anyhow::Result<certus_store::StoreUrl> {
     let database = StateDir::of(&config.directory).database();
-    let password = surroundings.secret(&config.store.password)?;
-    let passfile = config.store.passfile.clone().or_else(|| surroundings.passfile.clone());
-    let _ = (database, password, passfile);
-    todo!()
+    let mut settings = certus_store::StoreUrl::parse(&config.store.url, &database)
+        .with_context(|| format!("the setting url = {:?} of [store] cannot be used", config.store.url))?;
+    match &mut settings {
+        certus_store::StoreUrl::Sqlite(sqlite) => sqlite.path = config.directory.join(&sqlite.path),
+    }
+    Ok(settings)
 }

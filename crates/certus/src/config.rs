@@ -299,8 +299,7 @@ fn resolve_profiles(
             text.parse::<ObjectIdentifier>().map_err(|_error| format!("{place}: {text:?} is no object identifier"))
         });
         let policies = policies.collect::<Result<_, _>>()?;
-        profiles
-            .insert(name, Profile { description: table.description, lifetime, backdate, policies, ecdsa, rsa });
+        profiles.insert(name, Profile { description: table.description, lifetime, backdate, policies, ecdsa, rsa });
     }
     Ok(profiles)
 }

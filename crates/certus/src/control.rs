@@ -12,7 +12,6 @@ use certus_pki::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -20,7 +19,7 @@ use crate::authority_tls::AuthorityTls;
 use crate::exit::{Exit, ending};
 use crate::state_dir::{Locked, StateDir, holder};
 use crate::status::{Certificates, CrlStatus, IssuerStatus, ProfileStatus, Status, StoreStatus};
-use crate::unix;
+use crate::unix::{self, SocketListener, SocketStream};
 
 /// The longest request: a command with a name in it.
 const MAX_REQUEST: u64 = 4096;
@@ -70,7 +69,7 @@ pub(crate) struct Told {
 }
 
 /// Answers on the socket until `soft` is cancelled.
-pub(crate) async fn serve(listener: UnixListener, told: Told, soft: CancellationToken, hard: CancellationToken) {
+pub(crate) async fn serve(listener: SocketListener, told: Told, soft: CancellationToken, hard: CancellationToken) {
     let connections = TaskTracker::new();
     loop {
         let stream = tokio::select! {
@@ -101,12 +100,12 @@ pub(crate) async fn serve(listener: UnixListener, told: Told, soft: Cancellation
     connections.wait().await;
 }
 
-async fn answer(stream: UnixStream, told: &Told) -> io::Result<()> {
+async fn answer(stream: SocketStream, told: &Told) -> io::Result<()> {
     let user = unix::peer_user(&stream)?;
     let (read, mut write) = stream.into_split();
+    let mut line = String::new();
+    BufReader::new(read.take(MAX_REQUEST)).read_line(&mut line).await?;
     let answer = if user == 0 || user == unix::own_user() {
-        let mut line = String::new();
-        BufReader::new(read.take(MAX_REQUEST)).read_line(&mut line).await?;
         match serde_json::from_str(&line) {
             Ok(request) => told.answer(request).await,
             Err(error) => Answer::Error(format!("the request was not understood: {error}")),
@@ -246,7 +245,7 @@ pub(crate) async fn ask<T: DeserializeOwned>(state: &StateDir, request: &Request
     }
 }
 
-async fn exchange(stream: UnixStream, request: &Request) -> io::Result<String> {
+async fn exchange(stream: SocketStream, request: &Request) -> io::Result<String> {
     let (read, mut write) = stream.into_split();
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');

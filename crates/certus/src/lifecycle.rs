@@ -27,6 +27,8 @@ pub(crate) struct Tasks {
     pub(crate) hard: CancellationToken,
     running: JoinSet<()>,
     names: HashMap<Id, &'static str>,
+    /// How long work may take to finish.
+    patience: Duration,
 }
 
 impl Tasks {
@@ -36,6 +38,7 @@ impl Tasks {
             hard: CancellationToken::new(),
             running: JoinSet::new(),
             names: HashMap::new(),
+            patience: PATIENCE,
         }
     }
 
@@ -60,7 +63,7 @@ impl Tasks {
         self.soft.cancel();
         tokio::select! {
             () = drain(&mut self.running) => return exit,
-            () = tokio::time::sleep(PATIENCE) => tracing::warn!("some work did not finish in time and is cut off"),
+            () = tokio::time::sleep(self.patience) => tracing::warn!("some work did not finish in time and is cut off"),
             name = signals.next() => tracing::warn!(signal = name, "running work is cut off"),
         }
         self.hard.cancel();
@@ -86,5 +89,36 @@ async fn drain(running: &mut JoinSet<()>) {
         if let Err(error) = ended {
             tracing::error!(%error, "a part of the authority did not end well");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_part_that_ends_by_itself_is_a_crash_and_the_others_are_asked_to_end() {
+        for panics in [false, true] {
+            let mut tasks = Tasks::new();
+            let soft = tasks.soft.clone();
+            let (asked, was_asked) = tokio::sync::oneshot::channel();
+            tasks.spawn("steady", async move {
+                soft.cancelled().await;
+                asked.send(()).unwrap();
+            });
+            tasks.spawn("broken", async move { assert!(!panics, "as a bug would") });
+            assert_eq!(tasks.run(&mut Endings::new().unwrap()).await, Exit::Crashed);
+            was_asked.await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_part_that_does_not_finish_is_told_to_stop() {
+        let mut tasks = Tasks { patience: Duration::from_millis(20), ..Tasks::new() };
+        let (soft, hard) = (tasks.soft.clone(), tasks.hard.clone());
+        tasks.spawn("stubborn", async move { hard.cancelled().await });
+        tasks.spawn("broken", async {});
+        tasks.run(&mut Endings::new().unwrap()).await;
+        assert!(soft.is_cancelled());
     }
 }

@@ -7,8 +7,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use tokio::net::{UnixListener, UnixStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+pub(crate) use tokio::net::{UnixListener as SocketListener, UnixStream as SocketStream};
 
 /// The longest path a socket's address has room for, its closing zero left aside.
 const MAX_SOCKET_PATH: usize = 107;
@@ -56,25 +57,25 @@ fn reach(path: &Path) -> io::Result<SocketPath> {
 }
 
 /// Listens on a socket that only its owner can connect to, in place of one that a dead process left.
-pub(crate) fn listen_on_socket(path: &Path) -> io::Result<UnixListener> {
+pub(crate) fn listen_on_socket(path: &Path) -> io::Result<SocketListener> {
     match std::fs::remove_file(path) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    let listener = UnixListener::bind(&reach(path)?.path)?;
+    let listener = SocketListener::bind(&reach(path)?.path)?;
     // The state directory lets nobody else in, so nobody can connect before this line.
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(SOCKET_MODE))?;
     Ok(listener)
 }
 
 /// Connects to such a socket.
-pub(crate) async fn connect_to_socket(path: &Path) -> io::Result<UnixStream> {
-    UnixStream::connect(&reach(path)?.path).await
+pub(crate) async fn connect_to_socket(path: &Path) -> io::Result<SocketStream> {
+    SocketStream::connect(&reach(path)?.path).await
 }
 
 /// The user at the other end.
-pub(crate) fn peer_user(stream: &UnixStream) -> io::Result<u32> {
+pub(crate) fn peer_user(stream: &SocketStream) -> io::Result<u32> {
     Ok(stream.peer_cred()?.uid())
 }
 

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use certus_acme::jose::{Protected, sign};
 use certus_acme::{FlattenedJws, Jwk, NewOrder, strict_object};
 use proptest::prelude::*;
+use serde_json::Value;
 
 use crate::forge::{ACCOUNT, NONCE, PAYLOAD, URL, accept, body, header_with, signed_members};
 
@@ -50,6 +51,22 @@ fn changed(text: &str, changes: &[(prop::sample::Index, Change)]) -> Vec<u8> {
         }
     }
     octets
+}
+
+fn values() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,12}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 40, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            prop::collection::btree_map(".{0,4}", inner, 0..6).prop_map(|members| members.into_iter().collect()),
+        ]
+    })
 }
 
 proptest! {
@@ -103,6 +120,15 @@ proptest! {
         };
         if let Ok(key) = Jwk::parse(&jwk) {
             prop_assert_eq!(Jwk::parse(key.canonical_json()).unwrap(), key);
+        }
+    }
+    #[test]
+    fn strict_json_reads_objects_as_every_reader_does(value in values(), text in "\\PC{0,60}") {
+        let written = value.to_string();
+        let read: Value = serde_json::from_str(&written).unwrap();
+        prop_assert_eq!(strict_object::<Value>(written.as_bytes()).ok(), read.is_object().then_some(read));
+        if let Ok(strict) = strict_object::<Value>(text.as_bytes()) {
+            prop_assert_eq!(strict, serde_json::from_str::<Value>(&text).unwrap());
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Known answers: RFC 7515 appendix A, RFC 8037 appendix A, and signatures made by another library (Python's
 //! `cryptography`, over the header and payload shown).
 
-use certus_acme::{FlattenedJws, Jwk, JwsError};
+use certus_acme::{FlattenedJws, Jwk, JwsError, Protected, base64url, sign};
+use certus_pki::KeyPair;
 
 use crate::forge::body;
 
@@ -81,4 +82,33 @@ fn eddsa_of_rfc_8037_a_4_and_nothing_near_it() {
         let jwk = format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{small_order}"}}"#);
         assert!(check(&jwk, &forged).is_err(), "{small_order}");
     }
+}
+
+/// RFC 8037 appendix A.1 in PKCS #8.
+const RFC_8037_PRIVATE_KEY: &str = "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v_VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g";
+
+#[test]
+fn eddsa_requests_are_signed_as_by_another_library() {
+    // Ed25519 signs the same thing always in the same way.
+    let key = KeyPair::from_pkcs8(&base64url::decode(RFC_8037_PRIVATE_KEY).unwrap()).unwrap();
+    let check = |protected: Protected<'_>, payload: &str, header: &str, signature: &str| {
+        let (header, encoded) = (base64url::encode(header.as_bytes()), base64url::encode(payload.as_bytes()));
+        assert_eq!(sign(&key, &protected, payload.as_bytes()).unwrap(), body(&header, &encoded, signature));
+    };
+    check(
+        Protected {
+            kid: Some("https://example.com/acme/acct/evOfKhNU60wg"),
+            nonce: Some("uQpSjlRb4vQVCjVYAyyUWg"),
+            url: "https://example.com/acme/authz/PAniVnsZcis",
+        },
+        "",
+        r#"{"alg":"EdDSA","kid":"https://example.com/acme/acct/evOfKhNU60wg","nonce":"uQpSjlRb4vQVCjVYAyyUWg","url":"https://example.com/acme/authz/PAniVnsZcis"}"#,
+        "iEmCF3FCbWDbSOYvshSokbPUAdstYKSShfAkRV_1vH3vCY8-WHI1cBJYE94fAFgyf6TAoaDhMSs0zp5TO1zZBA",
+    );
+    check(
+        Protected { kid: None, nonce: Some("6S8IqOGY7eL2lsGoTZYifg"), url: "https://example.com/acme/new-account" },
+        r#"{"termsOfServiceAgreed":true}"#,
+        r#"{"alg":"EdDSA","jwk":{"crv":"Ed25519","kty":"OKP","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},"nonce":"6S8IqOGY7eL2lsGoTZYifg","url":"https://example.com/acme/new-account"}"#,
+        "oRl_nKWTldvCcy0eazlIB5gaim-VjWeAISnzWHtKP-yirwYnpPcTwhQlgRhljP6csA5-wRxrWPjrlrzD_XaiBg",
+    );
 }

@@ -40,8 +40,11 @@ impl Ca {
             Some("deactivated") => {
                 retry_conflicts!(self.try_deactivate_authorization(request, account, id).await)
             }
-            Some(_) => Err(CaError::malformed("an authorization's status can only be set to \"deactivated\"")),
-            None => self.authorization(account, id).await,
+            Some(_) | None => {
+                let detail = "of an authorization only \"status\" can be set, and only to \"deactivated\"; read it with an \
+                              empty payload";
+                Err(CaError::malformed(detail))
+            }
         }
     }
 
@@ -82,7 +85,8 @@ impl Ca {
     ///
     /// # Errors
     ///
-    /// [`CaError::Busy`] when too many validations wait, in all or for this name.
+    /// `malformed` when the authorization was deactivated or has expired; [`CaError::Busy`] when too many validations
+    /// wait, in all or for this name.
     pub async fn respond(
         &self,
         request: RequestId,
@@ -101,6 +105,12 @@ impl Ca {
         let inner = self.inner();
         let Stored { value, version } = owned(account, inner.store.authorization_of(id).await?, "challenge")?;
         let now = self.now();
+        match value.status(now) {
+            AuthorizationStatus::Pending | AuthorizationStatus::Valid | AuthorizationStatus::Invalid => {}
+            over @ (AuthorizationStatus::Deactivated | AuthorizationStatus::Expired | AuthorizationStatus::Revoked) => {
+                return Err(CaError::malformed(format!("the authorization is {over}; make a new order")));
+            }
+        }
         let begun = match value.clone().begin(id, now) {
             Begun::Started(begun) => begun,
             Begun::Running | Begun::Closed => return Ok(value),
@@ -110,7 +120,8 @@ impl Ca {
         let task = Task::Validate { authorization: begun.id, challenge: id };
         let job = Job { id: JobId::random(), task, request };
         let audit = account_event(now, account.id, Action::ValidationBegun, begun.id, request);
-        let lease = inner.store.begin_validation(version, &begun, &job, inner.process, audit).await?;
+        let kept = inner.store.begin_validation(version, &begun, &job, inner.process, audit).await;
+        let lease = inner.work.begun(&job, kept)?;
 
         let authorization = begun.id;
         let done = work::validation::start(self, LeasedJob { job, lease }, slot);

@@ -82,7 +82,9 @@ impl Ca {
         inner.clock_guard.check(now).map_err(|newest| OwnCertificateError::Clock { now, newest })?;
         // The one place that asserts whose names these are: the caller's, out of the configuration.
         let names = OwnNames::assertion(names).ok_or(OwnCertificateError::NoNames)?;
-        let rule = self.profile(&self.issuers().default_profile).map_err(|_| OwnCertificateError::NoNames)?;
+        let default = &self.issuers().default_profile;
+        let rule =
+            self.issuers().profiles.get(default).ok_or_else(|| OwnCertificateError::NoProfile(default.clone()))?;
         let issuer = rule.issuer_for(key.public_key());
         let profile = Profile { name: OWN_PROFILE.to_owned(), lifetime: OWN_LIFETIME, ..rule.profile.clone() };
         let serial = SerialNumber::random();
@@ -115,6 +117,9 @@ pub enum OwnCertificateError {
     /// No names were given.
     #[error("the authority's own certificate has no names")]
     NoNames,
+    /// The default profile is not configured.
+    #[error("the default profile {0:?} is not one of the profiles")]
+    NoProfile(String),
     /// The clock is behind.
     #[error("the clock says {now}, but the store was written to at {newest}; set the clock")]
     Clock {

@@ -51,7 +51,8 @@ impl Ca {
 
         let job = Job { id: JobId::random(), task: Task::Issue { order: id }, request };
         let audit = account_event(now, account.id, Action::IssuanceBegun, id, request);
-        let lease = inner.store.begin_issuance(version, &order, &job, inner.process, audit).await?;
+        let kept = inner.store.begin_issuance(version, &order, &job, inner.process, audit).await;
+        let lease = inner.work.begun(&job, kept)?;
         let done = work::issuance::start(self, LeasedJob { job, lease });
         if inner.work.hold(done).await {
             return self.order(account, id).await;

@@ -25,3 +25,34 @@ pub(crate) fn check(contacts: &[String]) -> Result<(), CaError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(contacts: &[String]) -> Option<ProblemKind> {
+        match check(contacts) {
+            Ok(()) => None,
+            Err(CaError::Refused(problem)) => Some(problem.kind),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn contacts_are_few_short_mailto_urls() {
+        let mail = |index: usize| format!("mailto:a{index}@a.example");
+        let long = format!("mailto:{}@a.example", "a".repeat(limits::MAX_CONTACT_LENGTH));
+        for (contacts, expected) in [
+            (vec![], None),
+            (vec![mail(0)], None),
+            ((0..limits::MAX_CONTACTS).map(mail).collect(), None),
+            ((0..=limits::MAX_CONTACTS).map(mail).collect(), Some(ProblemKind::InvalidContact)),
+            (vec![long], Some(ProblemKind::InvalidContact)),
+            (vec![mail(0), "tel:+46123".to_owned()], Some(ProblemKind::UnsupportedContact)),
+            (vec!["mailto:a@a.example,b@a.example".to_owned()], Some(ProblemKind::InvalidContact)),
+            (vec!["mailto:a@a.example?subject=x".to_owned()], Some(ProblemKind::InvalidContact)),
+        ] {
+            assert_eq!(kind(&contacts), expected, "{contacts:?}");
+        }
+    }
+}

@@ -65,3 +65,107 @@ fn check_one(raw: &RawIdentifier, profile: &ProfileRule) -> Result<Identifier, (
         Err((ProblemKind::RejectedIdentifier, detail))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use certus_pki::{
+        CaSubject, CertificateChain, DnsName, Issuer, KeyAlgorithm, KeyPair, Profile, Timestamp, create_intermediate,
+        create_root,
+    };
+
+    use super::*;
+
+    /// A profile whose issuer may certify what is permitted (everything, if nothing is).
+    async fn profile(permitted: &[&str]) -> ProfileRule {
+        let day = Duration::from_secs(86_400);
+        let now = Timestamp::from_unix_seconds(1_800_000_000);
+        let subject = |name: &str| CaSubject { common_name: name.to_owned(), ..CaSubject::default() };
+        let permitted: Vec<_> = permitted.iter().map(|name| DnsName::parse(name).unwrap()).collect();
+        let [root_key, key] = [(), ()].map(|()| KeyPair::generate(KeyAlgorithm::EcP256).unwrap());
+        let root = create_root(&subject("Root"), &root_key, 7300 * day, now).await.unwrap();
+        let (subject, url) = (subject("Issuer"), "http://pki.example/x");
+        let intermediate =
+            create_intermediate(&subject, &root, &root_key, key.public_key(), &permitted, url, url, 1825 * day, now);
+        let chain = CertificateChain::new(vec![intermediate.await.unwrap(), root]).unwrap();
+        let issuer = Arc::new(Issuer::new(chain, Arc::new(key)).unwrap());
+        let profile = Profile {
+            name: "classic".to_owned(),
+            lifetime: 90 * day,
+            backdate: Duration::from_secs(3600),
+            policies: Vec::new(),
+        };
+        ProfileRule { profile, description: String::new(), ecdsa: Arc::clone(&issuer), rsa: issuer }
+    }
+
+    fn raw(kind: &str, value: &str) -> RawIdentifier {
+        RawIdentifier { kind: kind.to_owned(), value: value.to_owned() }
+    }
+
+    fn dns(names: &[&str]) -> Vec<RawIdentifier> {
+        names.iter().map(|name| raw("dns", name)).collect()
+    }
+
+    fn problem(raw: &[RawIdentifier], profile: &ProfileRule) -> Problem {
+        match check(raw, profile) {
+            Err(CaError::Refused(problem)) => problem,
+            other => panic!("{raw:?}: {other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn names_are_taken_once_in_the_order_given() {
+        let profile = profile(&[]).await;
+        let taken = check(&dns(&["b.example", "A.Example", "a.example", "b.example"]), &profile).unwrap();
+        assert_eq!(taken.iter().map(Identifier::value).collect::<Vec<_>>(), ["b.example", "a.example"]);
+        let names: Vec<String> = (0..=limits::MAX_IDENTIFIERS).map(|index| format!("n{index}.example")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        assert_eq!(check(&dns(&names[1..]), &profile).unwrap().len(), limits::MAX_IDENTIFIERS);
+        assert_eq!(problem(&dns(&names), &profile).kind, ProblemKind::Malformed);
+        assert_eq!(problem(&[], &profile).kind, ProblemKind::Malformed);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_certified_is_refused_by_its_kind() {
+        let profile = profile(&[]).await;
+        for (identifier, kind) in [
+            (raw("dns", "*.a.example"), ProblemKind::RejectedIdentifier),
+            (raw("dns", "192.0.2.1"), ProblemKind::RejectedIdentifier),
+            (raw("dns", ""), ProblemKind::Malformed),
+            (raw("dns", "a..example"), ProblemKind::Malformed),
+            (raw("dns", "a b.example"), ProblemKind::Malformed),
+            (raw("dns", "-a.example"), ProblemKind::Malformed),
+            (raw("dns", "b\u{fc}cher.example"), ProblemKind::Malformed),
+            (raw("dns", "a.example/"), ProblemKind::Malformed),
+            (raw("dns", &"a".repeat(64)), ProblemKind::Malformed),
+            (raw("DNS", "a.example"), ProblemKind::UnsupportedIdentifier),
+            (raw("email", "a@a.example"), ProblemKind::UnsupportedIdentifier),
+            (raw("", "a.example"), ProblemKind::UnsupportedIdentifier),
+        ] {
+            let problem = problem(&[raw("dns", "good.example"), identifier.clone()], &profile);
+            assert_eq!(problem.kind, kind, "{identifier:?}");
+            let blamed: Vec<_> = problem.subproblems.iter().filter_map(|one| one.identifier.as_ref()).collect();
+            assert_eq!(blamed, [&identifier]);
+        }
+    }
+
+    #[tokio::test]
+    async fn several_faults_are_told_each() {
+        let profile = profile(&[]).await;
+        let same = problem(&dns(&["*.a.example", "good.example", "*.b.example"]), &profile);
+        assert_eq!((same.kind, same.subproblems.len()), (ProblemKind::RejectedIdentifier, 2));
+        let mixed = problem(&[raw("dns", "*.a.example"), raw("email", "a@a.example")], &profile);
+        assert_eq!((mixed.kind, mixed.subproblems.len()), (ProblemKind::Compound, 2));
+    }
+
+    #[tokio::test]
+    async fn name_constraints_of_the_issuer_are_kept_before_anything_is_looked_up() {
+        let profile = profile(&["corp.example"]).await;
+        assert!(check(&dns(&["corp.example", "a.corp.example"]), &profile).is_ok());
+        for name in ["example", "notcorp.example", "corp.example.com"] {
+            assert_eq!(problem(&dns(&[name]), &profile).kind, ProblemKind::RejectedIdentifier, "{name}");
+        }
+    }
+}

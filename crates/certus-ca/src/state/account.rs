@@ -51,3 +51,21 @@ impl Account {
         Self { deactivated: Some(self.deactivated.unwrap_or(now)), ..self }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use certus_pki::{KeyAlgorithm, KeyPair};
+
+    use super::*;
+
+    #[test]
+    fn an_account_is_deactivated_once_and_for_ever() {
+        let key = KeyPair::generate(KeyAlgorithm::EcP256).unwrap();
+        let [opened, closed, later] = [1, 2, 3].map(Timestamp::from_unix_seconds);
+        let account = Account::open(Jwk::from_public_key(key.public_key()), vec!["mailto:a@a.example".into()], opened);
+        assert_eq!((account.status(), account.created, account.deactivated), (AccountStatus::Valid, opened, None));
+        let account = account.deactivate(closed);
+        assert_eq!((account.status(), account.deactivated), (AccountStatus::Deactivated, Some(closed)));
+        assert_eq!(account.clone().deactivate(later), account);
+    }
+}

@@ -122,8 +122,9 @@ impl Authorization {
         }
     }
 
-    /// Takes in what a validation found. Without effect (`None`) unless the challenge is being validated and the proof
-    /// is for this identifier and method, so that a result can neither be taken twice nor for another name.
+    /// Takes in what a validation found. Without effect (`None`) unless the authorization still waits for it, the
+    /// challenge is being validated and the proof is for this identifier and method, so that a result can neither be
+    /// taken twice, nor too late, nor for another name.
     #[must_use]
     pub fn settle(
         mut self,
@@ -132,6 +133,9 @@ impl Authorization {
         now: Timestamp,
         valid_until: Timestamp,
     ) -> Option<Self> {
+        if self.status(now) != AuthorizationStatus::Pending {
+            return None;
+        }
         let identifier = self.identifier.clone();
         let challenge = self.challenges.iter_mut().find(|challenge| challenge.id == id)?;
         if !matches!(challenge.state, ChallengeState::Processing { .. }) {
@@ -188,5 +192,162 @@ impl ValidatedControl {
     #[must_use]
     pub fn evidence(&self) -> &Evidence {
         &self.evidence
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use certus_acme::{ChallengeStatus, ProblemKind};
+    use certus_pki::DnsName;
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn start() -> Timestamp {
+        Timestamp::from_unix_seconds(1_000_000)
+    }
+
+    fn dns(name: &str) -> Identifier {
+        Identifier::Dns(DnsName::parse(name).unwrap())
+    }
+
+    /// Pending, with two challenges, until an hour after the start.
+    fn open() -> Authorization {
+        let methods = [ChallengeType::Http01, ChallengeType::Http01];
+        Authorization::open(AccountId::random(), dns("a.example"), &methods, start(), start() + HOUR)
+    }
+
+    fn id(authorization: &Authorization, index: usize) -> ChallengeId {
+        authorization.challenges[index].id
+    }
+
+    /// The first challenge is being validated.
+    fn processing() -> Authorization {
+        let authorization = open();
+        let id = id(&authorization, 0);
+        match authorization.begin(id, start()) {
+            Begun::Started(begun) => begun,
+            other @ (Begun::Running | Begun::Closed) => panic!("{other:?}"),
+        }
+    }
+
+    fn seen(name: &str) -> Result<ValidatedControl, Problem> {
+        Ok(ValidatedControl::assertion(dns(name), ChallengeType::Http01, Evidence::default()))
+    }
+
+    fn failed() -> Result<ValidatedControl, Problem> {
+        Err(Problem::new(ProblemKind::Connection, "nobody was there"))
+    }
+
+    fn settled(
+        authorization: Authorization,
+        outcome: Result<ValidatedControl, Problem>,
+        at: Timestamp,
+    ) -> Option<Authorization> {
+        let id = id(&authorization, 0);
+        authorization.settle(id, outcome, at, at + 10 * HOUR)
+    }
+
+    #[test]
+    fn the_status_follows_from_facts_and_time() {
+        let valid = settled(processing(), seen("a.example"), start()).unwrap();
+        let invalid = settled(processing(), failed(), start()).unwrap();
+        for (what, authorization, early, late) in [
+            ("pending", open(), AuthorizationStatus::Pending, AuthorizationStatus::Expired),
+            ("processing", processing(), AuthorizationStatus::Pending, AuthorizationStatus::Expired),
+            ("invalid", invalid.clone(), AuthorizationStatus::Invalid, AuthorizationStatus::Invalid),
+            // A valid authorization has an expiry of its own.
+            ("valid", valid.clone(), AuthorizationStatus::Valid, AuthorizationStatus::Valid),
+            (
+                "given up",
+                open().deactivate(start()),
+                AuthorizationStatus::Deactivated,
+                AuthorizationStatus::Deactivated,
+            ),
+            (
+                "valid, given up",
+                valid.clone().deactivate(start()),
+                AuthorizationStatus::Deactivated,
+                AuthorizationStatus::Deactivated,
+            ),
+            (
+                "invalid, given up",
+                invalid.deactivate(start()),
+                AuthorizationStatus::Deactivated,
+                AuthorizationStatus::Deactivated,
+            ),
+        ] {
+            assert_eq!(authorization.status(start()), early, "{what}");
+            assert_eq!(authorization.status(start() + HOUR), late, "{what}");
+        }
+        let tick = Duration::from_millis(1);
+        assert_eq!(valid.status(start() + 10 * HOUR - tick), AuthorizationStatus::Valid);
+        assert_eq!(valid.status(start() + 10 * HOUR), AuthorizationStatus::Expired);
+    }
+
+    #[test]
+    fn a_validation_begins_only_while_it_is_pending_and_once_at_a_time() {
+        let begin = |authorization: Authorization, index: usize, at: Timestamp| {
+            let id = id(&authorization, index);
+            authorization.begin(id, at)
+        };
+        assert!(matches!(begin(open(), 0, start()), Begun::Started(_)));
+        assert!(matches!(begin(open(), 1, start()), Begun::Started(_)));
+        for (what, begun, expected) in [
+            ("the same again", begin(processing(), 0, start()), Begun::Running),
+            ("another meanwhile", begin(processing(), 1, start()), Begun::Running),
+            ("a challenge of another", open().begin(ChallengeId::random(), start()), Begun::Closed),
+            ("expired", begin(open(), 0, start() + HOUR), Begun::Closed),
+            ("given up", begin(open().deactivate(start()), 0, start()), Begun::Closed),
+            ("valid", begin(settled(processing(), seen("a.example"), start()).unwrap(), 1, start()), Begun::Closed),
+            ("invalid", begin(settled(processing(), failed(), start()).unwrap(), 1, start()), Begun::Closed),
+        ] {
+            assert_eq!(begun, expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_result_is_taken_once_in_time_and_for_the_right_name() {
+        let late = start() + HOUR;
+        let done = settled(processing(), seen("a.example"), start()).unwrap();
+        for (what, authorization, outcome, at) in [
+            ("nobody asked", open(), seen("a.example"), start()),
+            ("nobody asked, and it failed", open(), failed(), start()),
+            ("another name", processing(), seen("b.example"), start()),
+            ("a name beneath", processing(), seen("a.a.example"), start()),
+            ("expired", processing(), seen("a.example"), late),
+            ("expired, and it failed", processing(), failed(), late),
+            ("given up", processing().deactivate(start()), seen("a.example"), start()),
+            ("again", done.clone(), seen("a.example"), start()),
+            ("again, and it failed", done, failed(), start()),
+        ] {
+            assert_eq!(settled(authorization, outcome, at), None, "{what}");
+        }
+        let other = processing();
+        let pending = id(&other, 1);
+        assert_eq!(other.settle(pending, seen("a.example"), start(), late), None, "the other challenge");
+    }
+
+    #[test]
+    fn a_result_says_what_was_seen() {
+        let at = start() + Duration::from_secs(5);
+        let valid = settled(processing(), seen("a.example"), at).unwrap();
+        assert_eq!(valid.proof(), Some((ChallengeType::Http01, at, &Evidence::default())));
+        assert_eq!((valid.failure(), valid.expires), (None, at + 10 * HOUR));
+        let statuses = |authorization: &Authorization| [0, 1].map(|index| authorization.challenges[index].status());
+        assert_eq!(statuses(&valid), [ChallengeStatus::Valid, ChallengeStatus::Pending]);
+        let invalid = settled(processing(), failed(), at).unwrap();
+        assert_eq!((invalid.proof(), invalid.failure()), (None, failed().err().as_ref()));
+        assert_eq!(statuses(&invalid), [ChallengeStatus::Invalid, ChallengeStatus::Pending]);
+        assert_eq!(invalid.expires, start() + HOUR);
+    }
+
+    #[test]
+    fn giving_up_twice_keeps_the_first_time() {
+        let given_up = open().deactivate(start());
+        assert_eq!(given_up.clone().deactivate(start() + HOUR), given_up);
     }
 }

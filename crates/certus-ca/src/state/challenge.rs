@@ -99,3 +99,31 @@ pub struct Perspective {
     /// How many redirects led there.
     pub redirects: u32,
 }
+
+#[cfg(test)]
+mod tests {
+    use certus_acme::ProblemKind;
+
+    use super::*;
+
+    #[test]
+    fn a_challenge_is_offered_with_a_token_of_its_own() {
+        let (one, other) = (Challenge::offer(ChallengeType::Http01), Challenge::offer(ChallengeType::Http01));
+        assert_eq!((one.status(), other.status()), (ChallengeStatus::Pending, ChallengeStatus::Pending));
+        assert_ne!(one.token, other.token);
+        assert_ne!(one.id, other.id);
+    }
+
+    #[test]
+    fn the_status_follows_from_the_facts() {
+        let at = Timestamp::UNIX_EPOCH;
+        for (state, status) in [
+            (ChallengeState::Pending, ChallengeStatus::Pending),
+            (ChallengeState::Processing { since: at }, ChallengeStatus::Processing),
+            (ChallengeState::Valid { validated: at, evidence: Evidence::default() }, ChallengeStatus::Valid),
+            (ChallengeState::Invalid { at, problem: Problem::new(ProblemKind::Dns, "x") }, ChallengeStatus::Invalid),
+        ] {
+            assert_eq!(Challenge { state, ..Challenge::offer(ChallengeType::Http01) }.status(), status);
+        }
+    }
+}

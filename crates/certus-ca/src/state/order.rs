@@ -19,8 +19,6 @@
 //!   valid             invalid
 //! ```
 
-use std::collections::BTreeSet;
-
 use certus_acme::{AuthorizationStatus, Identifier, OrderStatus, Problem, ProblemKind, Subproblem};
 use certus_pki::{AuthorizedNames, PublicKey, Timestamp};
 
@@ -172,7 +170,9 @@ impl Order {
     ) -> Result<Self, OrderStatus> {
         match self.status(authorizations, now) {
             OrderStatus::Ready => Ok(Self { state: OrderState::Processing { since: now, key }, ..self }),
-            other => Err(other),
+            other @ (OrderStatus::Pending | OrderStatus::Processing | OrderStatus::Valid | OrderStatus::Invalid) => {
+                Err(other)
+            }
         }
     }
 
@@ -189,7 +189,8 @@ impl Order {
         if !authorizations.iter().all(valid) {
             return None;
         }
-        let names: BTreeSet<_> = self.identifiers.iter().map(Identifier::subject_name).collect();
+        // In the order the client gave: what it named first is how it knows the certificate.
+        let names = self.identifiers.iter().map(Identifier::subject_name);
         Some((AuthorizedNames::assertion(names)?, key.clone()))
     }
 
@@ -215,5 +216,176 @@ impl Order {
         !authorizations.is_empty()
             && authorizations.len() == self.identifiers.len()
             && authorizations.iter().enumerate().all(same)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use certus_acme::ChallengeType;
+    use certus_pki::{DnsName, KeyAlgorithm, KeyPair, SubjectName};
+
+    use super::super::authorization::{Begun, ValidatedControl};
+    use super::super::challenge::Evidence;
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn start() -> Timestamp {
+        Timestamp::from_unix_seconds(1_000_000)
+    }
+
+    fn key() -> PublicKey {
+        KeyPair::generate(KeyAlgorithm::EcP256).unwrap().public_key().clone()
+    }
+
+    /// What becomes of an authorization before the order is looked at.
+    #[derive(Debug, Clone, Copy)]
+    enum Fate {
+        Pending,
+        Processing,
+        Valid,
+        Invalid,
+        GivenUp,
+        ValidThenGivenUp,
+    }
+
+    fn authorization(account: AccountId, name: &str, fate: Fate) -> Authorization {
+        let identifier = Identifier::Dns(DnsName::parse(name).unwrap());
+        let open =
+            Authorization::open(account, identifier.clone(), &[ChallengeType::Http01], start(), start() + 2 * HOUR);
+        let id = open.challenges[0].id;
+        let begun = match open.clone().begin(id, start()) {
+            Begun::Started(begun) => begun,
+            other @ (Begun::Running | Begun::Closed) => panic!("{other:?}"),
+        };
+        let seen = Ok(ValidatedControl::assertion(identifier, ChallengeType::Http01, Evidence::default()));
+        let refused = Err(Problem::new(ProblemKind::Connection, format!("nobody was at {name}")));
+        let settle = |outcome| begun.clone().settle(id, outcome, start(), start() + 2 * HOUR).unwrap();
+        match fate {
+            Fate::Pending => open,
+            Fate::Processing => begun,
+            Fate::Valid => settle(seen),
+            Fate::Invalid => settle(refused),
+            Fate::GivenUp => open.deactivate(start()),
+            Fate::ValidThenGivenUp => settle(seen).deactivate(start()),
+        }
+    }
+
+    /// An order of an hour over authorizations of those fates, whose own time is two hours.
+    fn order(fates: &[Fate]) -> (Order, Vec<Authorization>) {
+        let account = AccountId::random();
+        let authorizations: Vec<_> = fates
+            .iter()
+            .enumerate()
+            .map(|(index, fate)| authorization(account, &format!("n{index}.example"), *fate))
+            .collect();
+        let order = Order::open(account, "classic".to_owned(), &authorizations, start(), start() + HOUR);
+        (order, authorizations)
+    }
+
+    #[test]
+    fn the_status_of_an_open_order_follows_from_its_authorizations() {
+        use Fate::{GivenUp, Invalid, Pending, Processing, Valid, ValidThenGivenUp};
+        for (fates, status) in [
+            (&[Pending][..], OrderStatus::Pending),
+            (&[Processing], OrderStatus::Pending),
+            (&[Valid], OrderStatus::Ready),
+            (&[Valid, Valid], OrderStatus::Ready),
+            (&[Valid, Pending], OrderStatus::Pending),
+            (&[Pending, Valid], OrderStatus::Pending),
+            (&[Invalid], OrderStatus::Invalid),
+            (&[Valid, Invalid], OrderStatus::Invalid),
+            (&[Pending, Invalid], OrderStatus::Invalid),
+            (&[GivenUp], OrderStatus::Invalid),
+            (&[Valid, ValidThenGivenUp], OrderStatus::Invalid),
+        ] {
+            let (order, authorizations) = order(fates);
+            assert_eq!(order.status(&authorizations, start()), status, "{fates:?}");
+            assert_eq!(order.error(&authorizations, start()).is_some(), status == OrderStatus::Invalid, "{fates:?}");
+            assert_eq!(order.status(&authorizations, start() + HOUR), OrderStatus::Invalid, "{fates:?} expired");
+            assert!(order.error(&authorizations, start() + HOUR).is_some(), "{fates:?} expired");
+
+            let begun = order.begin_issuance(&authorizations, key(), start());
+            assert_eq!(begun.as_ref().err(), (status != OrderStatus::Ready).then_some(&status), "{fates:?}");
+        }
+    }
+
+    #[test]
+    fn an_order_outlives_its_authorizations_once_it_is_decided() {
+        let (order, authorizations) = order(&[Fate::Valid]);
+        let processing = order.begin_issuance(&authorizations, key(), start()).unwrap();
+        let issued = processing.clone().complete(CertificateId::random(), start());
+        let failed = processing.clone().fail(Problem::new(ProblemKind::ServerInternal, "the signer was away"), start());
+        let given_up: Vec<_> = authorizations.iter().map(|one| one.clone().deactivate(start())).collect();
+        for at in [start(), start() + 10 * HOUR] {
+            for authorizations in [&authorizations, &given_up] {
+                assert_eq!(processing.status(authorizations, at), OrderStatus::Processing);
+                assert_eq!(issued.status(authorizations, at), OrderStatus::Valid);
+                assert_eq!(issued.error(authorizations, at), None);
+                assert_eq!(failed.status(authorizations, at), OrderStatus::Invalid);
+                assert_eq!(failed.error(authorizations, at).unwrap().detail, "the signer was away");
+            }
+        }
+        for decided in [processing, issued, failed] {
+            let status = decided.status(&authorizations, start());
+            assert_eq!(decided.begin_issuance(&authorizations, key(), start()), Err(status));
+        }
+    }
+
+    #[test]
+    fn names_are_authorized_only_of_an_order_that_was_finalized_in_time() {
+        let (order, authorizations) = order(&[Fate::Valid, Fate::Valid]);
+        assert!(order.authorized_names(&authorizations).is_none(), "not finalized");
+        let key = key();
+        let processing = order.begin_issuance(&authorizations, key.clone(), start()).unwrap();
+        let (names, certified) = processing.authorized_names(&authorizations).unwrap();
+        let expected = ["n0.example", "n1.example"].map(|name| SubjectName::Dns(DnsName::parse(name).unwrap()));
+        assert_eq!((names.names(), &certified), (&expected.into(), &key));
+
+        let changed = |change: &dyn Fn(&mut Vec<Authorization>)| {
+            let mut authorizations = authorizations.clone();
+            change(&mut authorizations);
+            processing.authorized_names(&authorizations)
+        };
+        for (what, names) in [
+            ("one given up", changed(&|all| all[1] = all[1].clone().deactivate(start()))),
+            ("one expired before it was finalized", changed(&|all| all[1].expires = start())),
+            ("one missing", changed(&|all| drop(all.pop()))),
+            ("one more", changed(&|all| all.push(all[0].clone()))),
+            ("none", changed(&Vec::clear)),
+            ("in another order", changed(&|all| all.reverse())),
+            ("one twice", changed(&|all| all[1] = all[0].clone())),
+            ("another account's", changed(&|all| all[1].account = AccountId::random())),
+            ("another authorization", changed(&|all| all[1].id = AuthorizationId::random())),
+            ("for another name", changed(&|all| all[1].identifier = all[0].identifier.clone())),
+        ] {
+            assert!(names.is_none(), "{what}");
+        }
+        let late = start() + 3 * HOUR;
+        assert!(authorizations.iter().all(|one| one.status(late) == AuthorizationStatus::Expired));
+        assert!(processing.authorized_names(&authorizations).is_some(), "the job may come late");
+        for decided in [
+            processing.clone().complete(CertificateId::random(), start()),
+            processing.clone().fail(Problem::new(ProblemKind::ServerInternal, "x"), start()),
+        ] {
+            assert!(decided.authorized_names(&authorizations).is_none(), "{:?}", decided.state);
+        }
+    }
+
+    #[test]
+    fn an_invalid_order_says_which_names_failed() {
+        let (order, authorizations) = order(&[Fate::Invalid, Fate::Valid, Fate::Invalid]);
+        let error = order.error(&authorizations, start()).unwrap();
+        let named: Vec<_> = error.subproblems.iter().map(|one| one.identifier.clone().unwrap().value).collect();
+        assert_eq!(
+            (error.kind, named),
+            (ProblemKind::Compound, vec!["n0.example".to_owned(), "n2.example".to_owned()])
+        );
+        let (order, authorizations) = self::order(&[Fate::Valid, Fate::Invalid]);
+        let error = order.error(&authorizations, start()).unwrap();
+        assert_eq!((error.kind, error.subproblems.len()), (ProblemKind::Connection, 1));
+        assert_eq!(error.detail, "nobody was at n1.example");
     }
 }

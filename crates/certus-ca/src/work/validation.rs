@@ -108,9 +108,6 @@ async fn settle(
         let Some(Stored { value, version }) = store.authorization(id).await? else { return Ok(Outcome::Unwanted) };
         let now = ca.now();
         let valid_until = now + limits::AUTHORIZATION_LIFETIME;
-        if value.deactivated.is_some() {
-            return Ok(Outcome::Unwanted);
-        }
         let Some(settled) = value.settle(challenge, outcome.clone(), now, valid_until) else {
             return Ok(Outcome::Unwanted);
         };

@@ -1,6 +1,6 @@
 //! newAccount and accounts (RFC 8555 section 7.3).
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use certus_acme::{AccountUpdate, NewAccount};
 use certus_ca::CaError;
@@ -8,7 +8,7 @@ use certus_ca::ca::Opened;
 use certus_ca::id::AccountId;
 use http::StatusCode;
 
-use super::{App, id_of, json, located};
+use super::{App, PathId, id_of, json, located};
 use crate::error::ErrorResponse;
 use crate::signed::{Json, JsonOrGet, Signed, SignedByKey};
 use crate::view;
@@ -27,7 +27,7 @@ pub(super) async fn new_account(
 
 pub(super) async fn account(
     State(app): State<App>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     signed: Signed<JsonOrGet<AccountUpdate>>,
 ) -> Result<Response, ErrorResponse> {
     let Signed { account, payload, request } = signed;

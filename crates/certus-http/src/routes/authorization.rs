@@ -1,19 +1,19 @@
 //! Authorizations (RFC 8555 sections 7.5 and 7.5.2).
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use certus_acme::{AuthorizationUpdate, ChallengeStatus};
 use certus_ca::id::AuthorizationId;
 use http::{StatusCode, header};
 
-use super::{App, id_of, json};
+use super::{App, PathId, id_of, json};
 use crate::error::{ErrorResponse, seconds};
 use crate::signed::{JsonOrGet, Signed};
 use crate::view;
 
 pub(super) async fn authorization(
     State(app): State<App>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     signed: Signed<JsonOrGet<AuthorizationUpdate>>,
 ) -> Result<Response, ErrorResponse> {
     let Signed { account, payload, request } = signed;

@@ -1,6 +1,6 @@
 //! Challenges (RFC 8555 section 7.5.1).
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use certus_acme::ChallengeStatus;
 use certus_ca::CaError;
@@ -8,7 +8,7 @@ use certus_ca::id::ChallengeId;
 use http::{StatusCode, header};
 use serde::Deserialize;
 
-use super::{App, id_of, json, link};
+use super::{App, PathId, id_of, json, link};
 use crate::error::{ErrorResponse, seconds};
 use crate::signed::{JsonOrGet, Signed};
 use crate::view;
@@ -19,7 +19,7 @@ pub(super) struct ResponseObject {}
 
 pub(super) async fn challenge(
     State(app): State<App>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     signed: Signed<JsonOrGet<ResponseObject>>,
 ) -> Result<Response, ErrorResponse> {
     let Signed { account, payload, request } = signed;

@@ -1,13 +1,13 @@
 //! newOrder, orders and finalize (RFC 8555 section 7.4).
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use certus_acme::{Finalize, NewOrder, OrderStatus, ProblemKind};
 use certus_ca::id::OrderId;
 use certus_ca::ports::OrderAndAuthorizations;
 use http::{StatusCode, header};
 
-use super::{App, id_of, json, located};
+use super::{App, PathId, id_of, json, located};
 use crate::error::{ErrorResponse, seconds};
 use crate::signed::{Json, PostAsGet, Signed};
 use crate::view;
@@ -23,7 +23,7 @@ pub(super) async fn new_order(
 
 pub(super) async fn read(
     State(app): State<App>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     signed: Signed<PostAsGet>,
 ) -> Result<Response, ErrorResponse> {
     let found = app.ca.order(&signed.account, id_of(OrderId::parse(&id), "order")?).await?;
@@ -32,7 +32,7 @@ pub(super) async fn read(
 
 pub(super) async fn finalize(
     State(app): State<App>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     signed: Signed<Json<Finalize>>,
 ) -> Result<Response, ErrorResponse> {
     let Signed { account, payload: Json(finalize), request } = signed;

@@ -290,7 +290,7 @@ impl Fixture {
             ca_issuers_url: "http://pki.example.com/root.der".to_owned(),
             crl_url: "http://pki.example.com/0.crl".to_owned(),
         };
-        let proof = AuthorizedNames::assertion(names.into()).unwrap();
+        let proof = AuthorizedNames::assertion(names).unwrap();
         let leaf = KeyPair::generate(KeyAlgorithm::EcP256).unwrap();
         let serial = SerialNumber::random();
         let tbs = TbsCertificate::new(&profile, proof, leaf.public_key(), serial, &issuer, &publications, now).unwrap();

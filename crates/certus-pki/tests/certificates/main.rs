@@ -10,6 +10,7 @@ mod hostile;
 mod issuing;
 mod keys;
 mod openssl;
+mod pkilint;
 mod requests;
 mod vectors;
 mod verified;

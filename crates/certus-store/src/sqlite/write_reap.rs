@@ -26,14 +26,14 @@ crate::sql! {
 /// Removes at most `limit` orders and at most `limit` authorizations that no order needs any more.
 pub(super) fn reap(connection: &Connection, before: Timestamp, limit: u32, at: Timestamp) -> Result<Reply, Fault> {
     let before = millis(before);
-    let orders = keys(connection, ORDERS, &params![before, limit])?;
+    let orders = keys(connection, ORDERS, params![before, limit])?;
     for order in &orders {
         connection.prepare_cached(RETIRE)?.execute(params![order, millis(at)])?;
         connection.prepare_cached(ORDER)?.execute(params![order])?;
     }
-    let authorizations = keys(connection, AUTHORIZATIONS, &params![before, limit])?;
+    let authorizations = keys(connection, AUTHORIZATIONS, params![before, limit])?;
     for authorization in &authorizations {
-        let evidence = keys(connection, EVIDENCE, &params![authorization])?;
+        let evidence = keys(connection, EVIDENCE, params![authorization])?;
         connection.prepare_cached(AUTHORIZATION)?.execute(params![authorization])?;
         for key in evidence {
             connection.prepare_cached(UNUSED_EVIDENCE)?.execute(params![key])?;

@@ -1,13 +1,15 @@
 //! The client hides nothing, and targets answer what they were told.
 
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use certus_pki::{CaSubject, Clock as _, KeyAlgorithm, KeyPair, SignError, SignatureAlgorithm, SignatureEncoding};
 use certus_testkit::{Http01Target, RawHttp, ReadyFile, Reply, wait_for_ready_file};
-use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 #[tokio::test]
 async fn a_target_serves_tokens_until_told_otherwise() {
@@ -63,37 +65,36 @@ async fn octets_go_out_as_they_are() {
     assert!(http.get("ftp://a.example/").await.is_err());
 }
 
-#[derive(Debug)]
-struct Signer(KeyPair);
-
-#[async_trait::async_trait]
-impl certus_pki::Signer for Signer {
-    fn public_key(&self) -> &certus_pki::PublicKey {
-        self.0.public_key()
-    }
-
-    async fn sign(&self, algorithm: SignatureAlgorithm, message: &[u8]) -> Result<Vec<u8>, SignError> {
-        Ok(self.0.sign(algorithm, SignatureEncoding::Der, message).unwrap())
-    }
+/// A certificate for localhost that is its own root, as OpenSSL makes it: PEM of certificate and key.
+fn own_root(name: &str) -> (String, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |file: &str| directory.path().join(file).into_os_string().into_string().unwrap();
+    let (subject, key, certificate) = (format!("/CN={name}"), path("key.pem"), path("certificate.pem"));
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
+        .args(["-subj", &subject, "-keyout", &key, "-out", &certificate])
+        .args(["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    (std::fs::read_to_string(certificate).unwrap(), std::fs::read_to_string(key).unwrap())
 }
 
-/// A TLS server that is its own root, for one connection; says what it read before the first blank line.
-async fn tls_server() -> (String, String, tokio::task::JoinHandle<String>) {
-    let signer = Signer(KeyPair::generate(KeyAlgorithm::EcP256).unwrap());
-    let subject = CaSubject { common_name: "Test".into(), organization: None };
-    let now = certus_pki::SystemClock.now();
-    let root = certus_pki::create_root(&subject, &signer, Duration::from_secs(86_400), now).await.unwrap();
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(signer.0.to_pkcs8().to_vec()));
+/// A TLS server for one connection; gives what it read up to the first blank line.
+async fn tls_server(certificate: &str, key: &str) -> (String, JoinHandle<String>) {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![root.der().to_vec().into()], key)
+        .with_single_cert(
+            vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()],
+            PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap(),
+        )
         .unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://localhost:{}/", listener.local_addr().unwrap().port());
-    let served = tokio::task::spawn(async move {
+    let served = async move {
         let (stream, _) = listener.accept().await.unwrap();
         let Ok(mut tls) = tokio_rustls::TlsAcceptor::from(Arc::new(config)).accept(stream).await else {
             return String::new();
@@ -105,18 +106,28 @@ async fn tls_server() -> (String, String, tokio::task::JoinHandle<String>) {
         tls.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
         tls.flush().await.unwrap();
         String::from_utf8(request).unwrap()
-    });
-    (url, root.pem(), served)
+    };
+    (url, tokio_util::task::TaskTracker::new().spawn(served))
 }
 
 #[tokio::test]
 async fn only_the_given_root_is_trusted() {
-    // A root is no server's certificate, so even its own name is refused; what counts here is who signed.
-    let (url, _, served) = tls_server().await;
-    let (_, other_root, _other) = tls_server().await;
-    let refused = RawHttp::trusting(&other_root).unwrap().get(&url).await.unwrap_err();
+    let ((certificate, key), (stranger, _)) = (own_root("one"), own_root("two"));
+    let (url, served) = tls_server(&certificate, &key).await;
+    let refused = RawHttp::trusting(&stranger).unwrap().get(&url).await.unwrap_err();
     assert!(format!("{refused}").contains("UnknownIssuer"), "{refused}");
     assert_eq!(served.await.unwrap(), "");
+
+    let (url, served) = tls_server(&certificate, &key).await;
+    let port = url.trim_matches('/').rsplit(':').next().unwrap();
+    let address = format!("127.0.0.1:{port}").parse().unwrap();
+    let http = RawHttp::trusting(&certificate).unwrap().dialling(address);
+    let answer = http.send("PATCH", "https://localhost/x?y", &[("a", "1"), ("a", "2")], "body").await.unwrap();
+    assert_eq!(answer.status, 200);
+    assert_eq!(
+        served.await.unwrap(),
+        "PATCH /x?y HTTP/1.1\r\nhost: localhost\r\na: 1\r\na: 2\r\ncontent-length: 4\r\n\r\n"
+    );
     assert!(RawHttp::trusting("no PEM").is_err());
 }
 

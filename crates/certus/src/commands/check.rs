@@ -4,13 +4,12 @@
 //! authority is asked about it instead.
 
 use std::fmt::Write;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use certus_ca::limits::MAX_CLOCK_BEHIND;
 use certus_ca::ports::Store;
-use certus_pki::{CertificateList, Clock, Issuer, SubjectName, Timestamp};
+use certus_pki::{CertificateList, Clock, Issuer, Timestamp};
 use certus_signer::SealingKeys;
 use certus_validate::Validators;
 use serde::Serialize;
@@ -122,7 +121,11 @@ fn check_state_directory(findings: &mut Findings, state: &StateDir) {
     let shown = state.path().display();
     match unix::mode_and_owner(state.path()) {
         Ok((mode, _)) if mode & 0o077 != 0 => {
-            findings.add("state directory", State::Fail, format!("{shown} has mode {mode:04o}; run: chmod 700 {shown}"));
+            findings.add(
+                "state directory",
+                State::Fail,
+                format!("{shown} has mode {mode:04o}; run: chmod 700 {shown}"),
+            );
         }
         Ok((_, owner)) if owner != unix::own_user() => {
             let detail = format!("{shown} belongs to user {owner}; check and serve as that user");
@@ -143,7 +146,9 @@ async fn check_issuers(
     for (name, files) in &config.issuers {
         let check = format!("issuer {name}");
         let issuer = compose::issuer(name, files, surroundings, hooks);
-        let Some(issuer) = findings.take(&check, issuer, |issuer| issuer.certificate().subject_text()) else { continue };
+        let Some(issuer) = findings.take(&check, issuer, |issuer| issuer.certificate().subject_text()) else {
+            continue;
+        };
         for certificate in issuer.chain().certificates() {
             let subject = certificate.subject_text();
             let mend = "certificates end with it: get a new one and name it in [authority.issuers]";
@@ -228,7 +233,8 @@ async fn check_store(
     clock: &dyn Clock,
 ) {
     let opened = compose::store(config, surroundings, hooks).await;
-    let Some(store) = findings.take("store", opened, |_| format!("{} is reachable and migrated", config.store.url)) else {
+    let Some(store) = findings.take("store", opened, |_| format!("{} is reachable and migrated", config.store.url))
+    else {
         return;
     };
     let well = look_into(store, config, clock).await;

@@ -36,13 +36,10 @@ fn plan(args: InitArgs, surroundings: &Surroundings) -> anyhow::Result<Plan> {
     } else {
         Answers::Given
     };
-    let missing: Vec<&str> = [
-        (args.external_url.is_none(), "--external-url"),
-        (args.pki_url.is_none(), "--pki-url"),
-    ]
-    .into_iter()
-    .filter_map(|(missing, flag)| missing.then_some(flag))
-    .collect();
+    let missing: Vec<&str> = [(args.external_url.is_none(), "--external-url"), (args.pki_url.is_none(), "--pki-url")]
+        .into_iter()
+        .filter_map(|(missing, flag)| missing.then_some(flag))
+        .collect();
     if !missing.is_empty() && answers == Answers::Given {
         return Err(usage(format!("{} must be given (or run this on a terminal to be asked)", missing.join(" and "))));
     }

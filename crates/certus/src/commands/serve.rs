@@ -19,7 +19,7 @@ use crate::control::{self, Told};
 use crate::exit::Exit;
 use crate::lifecycle::Tasks;
 use crate::state_dir::{Lock, StateDir};
-use crate::unix::{self, Endings};
+use crate::unix::{self, Endings, SocketListener};
 use crate::{output, telemetry};
 
 pub(super) async fn run(args: &AtArgs, surroundings: &Surroundings, hooks: Hooks) -> anyhow::Result<Exit> {
@@ -149,6 +149,6 @@ async fn start(
     Ok((authority, tls))
 }
 
-fn control_socket(path: &Path) -> anyhow::Result<tokio::net::UnixListener> {
+fn control_socket(path: &Path) -> anyhow::Result<SocketListener> {
     unix::listen_on_socket(path).with_context(|| format!("{} cannot be listened on", path.display()))
 }

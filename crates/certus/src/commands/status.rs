@@ -25,7 +25,11 @@ fn shown(status: &Status) -> Result<String, std::fmt::Error> {
     let mut text = String::new();
     writeln!(text, "{HEADING}Authority{HEADING:#}     {}", status.directory_url)?;
     writeln!(text, "Running       since {} as pid {}, version {}", status.started, status.pid, status.version)?;
-    writeln!(text, "Listening     {} (ACME), {} (publications at {})", status.listen, status.pki_listen, status.pki_url)?;
+    writeln!(
+        text,
+        "Listening     {} (ACME), {} (publications at {})",
+        status.listen, status.pki_listen, status.pki_url
+    )?;
     writeln!(text, "Own TLS       until {}", status.tls_certificate_not_after)?;
     let store = &status.store;
     match &store.problem {
@@ -34,7 +38,10 @@ fn shown(status: &Status) -> Result<String, std::fmt::Error> {
     }
     if store.clock_behind {
         let newest = store.newest_entry.as_deref().unwrap_or_default();
-        writeln!(text, "{WARNING}Clock         behind the store's newest entry ({newest}): nothing is signed{WARNING:#}")?;
+        writeln!(
+            text,
+            "{WARNING}Clock         behind the store's newest entry ({newest}): nothing is signed{WARNING:#}"
+        )?;
     }
     writeln!(text, "\n{HEADING}Issuers{HEADING:#}")?;
     for issuer in &status.issuers {

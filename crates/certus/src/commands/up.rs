@@ -14,9 +14,9 @@ use certus_validate::LocalNames;
 use serde::Serialize;
 use tokio::net::TcpListener;
 
+use super::absolute;
 use super::init::{check_store, fingerprint};
 use super::serve::{Listeners, listen, serve};
-use super::absolute;
 use crate::cli::UpArgs;
 use crate::compose::{self, Hooks, Surroundings};
 use crate::config::{self, Config, ExternalUrl, PkiUrl, SecretSource};
@@ -39,11 +39,15 @@ pub(super) async fn run(args: &UpArgs, surroundings: &Surroundings, hooks: Hooks
         bail!("{} is not UTF-8, so no line to paste could name it; choose another --dir", directory.display());
     }
     let (config, listeners) = match prepare(args, &directory).await? {
-        Prepared::Known(config, listeners) => (config, listeners),
-        Prepared::New(listeners) => (make(args, &directory, &listeners).await?, listeners),
+        Prepared::Known(config) => (*config, None),
+        Prepared::New(listeners) => (make(args, &directory, &listeners).await?, Some(listeners)),
     };
     telemetry::start(&config.log)?;
     let lock = StateDir::of(&directory).lock()?;
+    if let Some(path) = &args.ready_file {
+        // One that an earlier run left would tell whoever waits for it of a process that is gone.
+        remove_if_there(path).with_context(|| format!("--ready-file {} cannot be replaced", path.display()))?;
+    }
     let listeners = match listeners {
         Some(listeners) => listeners,
         None => Listeners::bind(config.listen, config.pki_listen).await?,
@@ -67,22 +71,29 @@ pub(super) async fn run(args: &UpArgs, surroundings: &Surroundings, hooks: Hooks
     .await
 }
 
+fn remove_if_there(path: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 fn localhost() -> anyhow::Result<SubjectName> {
     Ok(SubjectName::Dns(DnsName::parse(HOST)?))
 }
 
 /// What is there already.
 enum Prepared {
-    /// A laboratory; the listeners are bound if its settings do not say where.
-    Known(Config, Option<Listeners>),
-    /// Nothing yet.
-    New(Option<Listeners>),
+    /// A laboratory.
+    Known(Box<Config>),
+    /// Nothing yet. The listeners are bound first: the URLs have their ports.
+    New(Listeners),
 }
 
 async fn prepare(args: &UpArgs, directory: &Path) -> anyhow::Result<Prepared> {
     if directory.join(config::FILE).exists() {
         let config = Config::load(directory)?;
-        return known(args, config).map(|config| Prepared::Known(config, None));
+        return known(args, config).map(Box::new).map(Prepared::Known);
     }
     let empty = match std::fs::read_dir(directory) {
         Ok(mut entries) => entries.next().is_none(),
@@ -99,7 +110,7 @@ async fn prepare(args: &UpArgs, directory: &Path) -> anyhow::Result<Prepared> {
     let (listen_at, pki_listen_at) = addresses(args)?;
     let acme = listen("--listen", listen_at).await?;
     let pki = listen("--pki-listen", pki_listen_at).await?;
-    Ok(Prepared::New(Some(Listeners { acme, pki })))
+    Ok(Prepared::New(Listeners { acme, pki }))
 }
 
 fn addresses(args: &UpArgs) -> anyhow::Result<(SocketAddr, SocketAddr)> {
@@ -109,7 +120,8 @@ fn addresses(args: &UpArgs) -> anyhow::Result<(SocketAddr, SocketAddr)> {
         // A free port is somebody else's neighbour: the other one is free as well.
         None if acme.port() == 0 => acme,
         None => {
-            let next = acme.port().checked_add(1).ok_or_else(|| usage("there is no port after 65535; give --pki-listen"))?;
+            let next =
+                acme.port().checked_add(1).ok_or_else(|| usage("there is no port after 65535; give --pki-listen"))?;
             SocketAddr::new(acme.ip(), next)
         }
     };
@@ -159,9 +171,8 @@ fn known(args: &UpArgs, mut config: Config) -> anyhow::Result<Config> {
 }
 
 /// Makes a laboratory for the listeners that are bound.
-async fn make(args: &UpArgs, directory: &Path, listeners: &Option<Listeners>) -> anyhow::Result<Config> {
-    let Listeners { acme, pki } = listeners.as_ref().context("nothing is listened on")?;
-    let (acme, pki): (SocketAddr, SocketAddr) = (local(acme)?, local(pki)?);
+async fn make(args: &UpArgs, directory: &Path, listeners: &Listeners) -> anyhow::Result<Config> {
+    let (acme, pki) = (local(&listeners.acme)?, local(&listeners.pki)?);
     let store = args.store.clone().unwrap_or_else(|| config::defaults::STORE.to_owned());
     check_store(&store)?;
     let plan = Plan {

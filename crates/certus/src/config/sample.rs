@@ -32,7 +32,7 @@ pub fn text(choices: &Choices<'_>) -> String {
     let pki_url = quoted(pki_url.as_str());
     let store = quoted(store);
     format!(
-        r#"# The settings of this Certus. Paths begin at the directory of this file. Durations and sizes carry their unit:
+        r##"# The settings of this Certus. Paths begin at the directory of this file. Durations and sizes carry their unit:
 # "30s", "10m", "12h", "90d"; "512 B", "64 KiB". A line beginning with "#" and a key shows the default.
 # After a change: certus ca check, then restart the authority.
 version = 1
@@ -45,7 +45,7 @@ external_url = {external_url}
 # Where certificates say that their issuer and CRL are: plain http, since clients fetch them before they can trust TLS.
 pki_url = {pki_url}
 
-# Where the two are listened for. Put no TLS proxy in front of the first one.
+# Where the two are listened for. ACME is spoken over TLS only, with a certificate of the authority's own.
 listen = "{listen}"
 pki_listen = "{pki_listen}"
 
@@ -96,14 +96,15 @@ key = "state/issuer/{issuer}.key"
 #max_body = "1 KiB"
 
 [store]
-# "sqlite" is a file in the state directory; "postgres://user@host,host2/database" is a server. A password never stands
-# here: passfile = "…" (PostgreSQL's format), password_file = "…" or credential = "…".
+# "sqlite" is a file in the state directory. A server on another machine, or several of which the writable one is used:
+# "postgres://user@host,host2/database?sslmode=verify-full&sslrootcert=/path/root.pem". A password never stands here:
+# passfile = "…" (PostgreSQL's format), password_file = "…" or credential = "…".
 url = {store}
 
 [log]
 # error, warn, info, debug or trace; by module as "info,certus_validate=debug". Text or json, to standard error.
 #level = "info"
 #format = "text"
-"#
+"##
     )
 }

@@ -61,9 +61,28 @@ fn every_setting_is_in_the_sample() {
     // A setting that were missing from the sample would be found by nobody.
     let text = uncommented();
     for key in [
-        "root", "default_profile", "crl_shards", "profiles", "validation", "http_port", "https_port", "tls_alpn_port",
-        "resolvers", "permit", "deny", "timeout", "max_redirects", "max_body", "level", "format", "policies", "url",
-        "passphrase_file", "credential", "passfile", "password_file",
+        "root",
+        "default_profile",
+        "crl_shards",
+        "profiles",
+        "validation",
+        "http_port",
+        "https_port",
+        "tls_alpn_port",
+        "resolvers",
+        "permit",
+        "deny",
+        "timeout",
+        "max_redirects",
+        "max_body",
+        "level",
+        "format",
+        "policies",
+        "url",
+        "passphrase_file",
+        "credential",
+        "passfile",
+        "password_file",
     ] {
         assert!(text.contains(key), "{key}");
     }
@@ -105,7 +124,9 @@ fn what_is_wrong_is_named_with_its_line() {
             "\"one\" is no object identifier",
         ),
         (
-            format!("{minimal}[authority.profiles.classic]\nlifetime = \"9d\"\nissuers = {{ ecdsa = \"two\", rsa = \"one\" }}\n"),
+            format!(
+                "{minimal}[authority.profiles.classic]\nlifetime = \"9d\"\nissuers = {{ ecdsa = \"two\", rsa = \"one\" }}\n"
+            ),
             "there is no issuer \"two\"",
         ),
         (format!("{minimal}[authority.issuers.two]\nchain = \"b\"\nkey = \"b\"\n"), "there are several issuers"),

@@ -93,7 +93,8 @@ mod tests {
         for (text, seconds) in [("30s", 30), ("10m", 600), ("12h", 43_200), ("90d", 7_776_000), ("6 d", 518_400)] {
             assert_eq!(Period::parse(text), Ok(Period(Duration::from_secs(seconds))), "{text}");
         }
-        for text in ["", "90", "d", "-1d", "1.5h", "90 days", "1w", "1h30m", " 1d", "1d ", "1  d", "99999999999999999d"] {
+        for text in ["", "90", "d", "-1d", "1.5h", "90 days", "1w", "1h30m", " 1d", "1d ", "1  d", "99999999999999999d"]
+        {
             assert_eq!(Period::parse(text), Err(UnitError::Period(text.to_owned())), "{text}");
         }
     }

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use certus_testkit::RawHttp;
-use certus_testkit::name_server::{NameServer, Reply, address};
+use certus_testkit::name_server::{NameServer, Reply, ResponseCode, address};
 
 /// The program under test.
 pub(crate) const CERTUS: &str = env!("CARGO_BIN_EXE_certus");
@@ -31,7 +31,7 @@ impl Authority {
         Self::init(dir, store, acme, pki);
         let names = NameServer::start(|question| match question.name.ends_with(ZONE) {
             true => Reply::Records(vec![address(&question.name, [127, 0, 0, 1].into())]),
-            false => Reply::Code(hickory_proto::op::ResponseCode::NXDomain),
+            false => Reply::Code(ResponseCode::NXDomain),
         });
         let settings = format!(
             "\n[authority.validation]\nhttp_port = {http_01_port}\nresolvers = [\"{}\"]\npermit = [\"127.0.0.0/8\"]\n",

@@ -77,7 +77,7 @@ impl Lego<'_> {
     }
 
     pub(crate) fn renew(&self, names: &[&str]) -> Obtained {
-        self.run(names, &["renew", "--days", "365"])
+        self.run(names, &["renew", "--no-random-sleep", "--days", "365"])
     }
 }
 

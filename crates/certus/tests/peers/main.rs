@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 //! The authority as a program, and programs that others wrote: Certbot, lego, OpenSSL, Java's keytool, curl.
 
 mod authority;

@@ -1,0 +1,9 @@
+//! A whole authority against failing parts: stores that forget, signers that lie, processes that take over.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
+
+mod faults;
+mod issuance;
+mod keep;
+mod work;
+mod world;

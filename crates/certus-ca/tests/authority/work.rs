@@ -1,0 +1,173 @@
+//! Jobs that change hands, that are put back, and that nobody wants any more.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use certus_acme::{AuthorizationStatus, ChallengeStatus, OrderStatus, ProblemKind};
+use certus_ca::audit::Action;
+use certus_ca::ports::{IntentOutcome, ValidationError, ValidationRequest, Validator};
+use certus_ca::state::ValidatedControl;
+use certus_testkit::SignerFault;
+use certus_validate::{Config, LocalNames, Validators};
+use serde_json::json;
+
+use crate::world::{NAME, World, download, request};
+
+#[tokio::test]
+async fn a_validation_that_was_taken_over_counts_once() {
+    let world = World::new(&[]).await;
+    let client = world.client().await;
+    let order = client.new_order(&[NAME]).await.unwrap();
+    let url = &order.value.authorizations[0];
+    let challenge = client.authorization(url).await.unwrap().value.challenges[0].clone();
+    world.target.serve(&challenge.token, &client.key_authorization(&challenge.token).unwrap());
+    world.target.hold();
+    let (responded, other) = tokio::join!(client.respond(&challenge.url), async {
+        world.target.asked(1).await;
+        let other = world.another().await;
+        // It asks too, for the first to ask may be dead.
+        world.target.asked(2).await;
+        world.target.release();
+        other
+    });
+    responded.unwrap();
+    client.validated(url).await.unwrap();
+    other.stop().await;
+    assert_eq!(world.audited(Action::AuthorizationSettled).await.len(), 1);
+    assert_eq!(world.target.requests().len(), 2);
+    assert!(world.is_idle().await);
+}
+
+#[tokio::test]
+async fn a_certificate_of_a_stalled_process_is_never_delivered() {
+    let world = World::new(&[]).await;
+    let client = world.client().await;
+    let order = world.ready(&client).await;
+    world.plan.next(&[SignerFault::Hold]);
+    let csr = request();
+    let (finalized, other) = tokio::join!(client.finalize(&order.value, &csr), async {
+        world.plan.held().await;
+        world.another().await
+    });
+    // The other process finds the intent, retires its serial and issues under another.
+    let valid = client.issued(finalized.unwrap()).await.unwrap();
+    let certificate = download(&client, &valid.value).await;
+    let intents = world.intents().await;
+    let [stalled, (serial, IntentOutcome::Issued)] = intents.as_slice() else { panic!("{intents:?}") };
+    assert!(matches!(stalled.1, IntentOutcome::Retired { .. }), "{stalled:?}");
+    assert_eq!(serial, certificate.serial());
+
+    // The first process wakes up, has its signature, and may not use it.
+    world.plan.release();
+    let World { authority, store, target, clock, plan, dir } = world;
+    authority.stop().await;
+    let world = World { authority: other, store, target, clock, plan, dir };
+    assert_eq!(world.intents().await, intents);
+    assert_eq!(world.certificates().await, [certificate.serial().clone()]);
+    assert_eq!(world.audited(Action::CertificateIssued).await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_authorization_that_is_given_up_while_it_is_validated_stays_so() {
+    let world = World::new(&[]).await;
+    let client = world.client().await;
+    let order = client.new_order(&[NAME]).await.unwrap();
+    let url = &order.value.authorizations[0];
+    let challenge = client.authorization(url).await.unwrap().value.challenges[0].clone();
+    world.target.serve(&challenge.token, &client.key_authorization(&challenge.token).unwrap());
+    world.target.hold();
+    let (responded, given_up) = tokio::join!(client.respond(&challenge.url), async {
+        world.target.asked(1).await;
+        let given_up = client.post(url, &json!({ "status": "deactivated" })).await.unwrap();
+        world.target.release();
+        given_up
+    });
+    // The answer waited for the end of the validation.
+    assert_ne!(responded.unwrap().value.status, ChallengeStatus::Valid);
+    assert_eq!(given_up.status, 200);
+    let authorization = client.authorization(url).await.unwrap().value;
+    assert_eq!(authorization.status, AuthorizationStatus::Deactivated);
+    assert!(authorization.challenges.iter().all(|challenge| challenge.status != ChallengeStatus::Valid));
+    assert_eq!(client.order(&order.url).await.unwrap().value.status, OrderStatus::Invalid);
+    assert!(world.audited(Action::AuthorizationSettled).await.is_empty());
+    assert!(world.is_idle().await);
+}
+
+// conformance: 8555-7.5.2-03
+#[tokio::test]
+async fn nothing_is_signed_on_an_authorization_given_up_after_finalize() {
+    // Finalized, but the job is not begun: the process never heard that the order was kept.
+    let world = World::with(&["begin_issuance:after:error"], |setup, _| setup.duties = false).await;
+    let client = world.client().await;
+    let order = world.ready(&client).await;
+    client.finalize(&order.value, &request()).await.unwrap_err();
+    assert_eq!(client.order(&order.url).await.unwrap().value.status, OrderStatus::Processing);
+    client.post(&order.value.authorizations[0], &json!({ "status": "deactivated" })).await.unwrap();
+
+    let other = world.another().await;
+    client.issued(client.order(&order.url).await.unwrap()).await.unwrap_err();
+    let failed = client.order(&order.url).await.unwrap().value;
+    assert_eq!(failed.status, OrderStatus::Invalid);
+    assert_eq!(failed.error.unwrap().kind, ProblemKind::Unauthorized);
+    assert!(world.intents().await.is_empty() && world.certificates().await.is_empty());
+    other.stop().await;
+    assert!(world.is_idle().await);
+}
+
+#[tokio::test]
+async fn what_a_dead_process_left_is_finished_by_the_next() {
+    let world = World::with(&["begin_issuance:after:error"], |setup, _| setup.duties = false).await;
+    let client = world.client().await;
+    let order = world.ready(&client).await;
+    client.finalize(&order.value, &request()).await.unwrap_err();
+    let _other = world.another().await;
+    let valid = client.issued(client.order(&order.url).await.unwrap()).await.unwrap();
+    assert_eq!(world.certificates().await, [download(&client, &valid.value).await.serial().clone()]);
+}
+
+/// Cannot look the first time, as when the resolver is down.
+#[derive(Debug)]
+struct Unsteady {
+    inner: Validators,
+    tries: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl Validator for Unsteady {
+    async fn validate(&self, request: &ValidationRequest) -> Result<ValidatedControl, ValidationError> {
+        match self.tries.fetch_add(1, Ordering::SeqCst) {
+            0 => Err(ValidationError::Ours { detail: "the resolver is down".to_owned() }),
+            _ => self.inner.validate(request).await,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_failure_of_our_own_puts_the_validation_back() {
+    let tries = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&tries);
+    let world = World::with(&[], move |setup, target| {
+        let config = Config {
+            http_port: target.port(),
+            permit: vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()],
+            local_names: LocalNames::Localhost,
+            ..Config::default()
+        };
+        let inner = Validators::new(config).unwrap();
+        setup.validator = Some(Arc::new(Unsteady { inner, tries: counted }));
+    })
+    .await;
+    let client = world.client().await;
+    let order = client.new_order(&[NAME]).await.unwrap();
+    let url = &order.value.authorizations[0];
+    let challenge = client.authorization(url).await.unwrap().value.challenges[0].clone();
+    world.target.serve(&challenge.token, &client.key_authorization(&challenge.token).unwrap());
+    // It is nobody's fault but ours: the challenge waits, and says nothing of an error.
+    let answered = client.respond(&challenge.url).await.unwrap();
+    assert_eq!((answered.value.status, answered.value.error), (ChallengeStatus::Processing, None));
+    assert_eq!(tries.load(Ordering::SeqCst), 1);
+    client.validated(url).await.unwrap();
+    assert_eq!(tries.load(Ordering::SeqCst), 2);
+    assert_eq!(world.target.requests().len(), 1);
+}

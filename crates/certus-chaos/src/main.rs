@@ -1,0 +1,46 @@
+//! Certus as it is, but for a store that can kill this process before or after a commit, and a signer that writes down
+//! what it signs before it signs. Deliberately absent: anything else that differs from the program.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
+
+use certus::Hooks;
+use certus_testkit::{Fault, FaultyStore, RecordingSigner};
+use clap::Parser;
+
+/// Runs certus with faults.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// METHOD:before|after:error|kill[:NTH]
+    #[arg(long = "fault")]
+    faults: Vec<Fault>,
+    /// The file for what is signed
+    #[arg(long)]
+    record: Option<PathBuf>,
+    /// What certus is to do
+    #[arg(last = true)]
+    certus: Vec<OsString>,
+}
+
+static ARGUMENTS: OnceLock<Arguments> = OnceLock::new();
+
+fn main() -> ExitCode {
+    let arguments = ARGUMENTS.get_or_init(Arguments::parse);
+    let hooks = Hooks {
+        store: |store| match ARGUMENTS.get() {
+            Some(arguments) => Arc::new(FaultyStore::new(store, arguments.faults.clone())),
+            None => store,
+        },
+        signer: |signer| match ARGUMENTS.get().and_then(|arguments| arguments.record.as_deref()) {
+            Some(record) => match RecordingSigner::new(Arc::clone(&signer), record) {
+                Ok(recording) => Arc::new(recording),
+                Err(_) => signer,
+            },
+            None => signer,
+        },
+    };
+    let name = OsString::from("certus");
+    certus::run(std::iter::once(name).chain(arguments.certus.iter().cloned()), hooks)
+}

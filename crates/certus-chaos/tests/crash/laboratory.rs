@@ -1,0 +1,113 @@
+//! A laboratory that is started, killed and started again on the same state.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use certus_testkit::{Fault, Http01Target, ReadyFile};
+
+/// How long a start may take on a machine that is busy with other tests.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The folder, the store and the ports of a laboratory.
+#[derive(Debug)]
+pub(crate) struct Laboratory {
+    dir: PathBuf,
+    store: String,
+    ports: [u16; 2],
+    pub(crate) target: Arc<Http01Target>,
+}
+
+impl Laboratory {
+    pub(crate) async fn new(dir: &Path, store: &str) -> Self {
+        let listeners = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+        let ports = listeners.map(|listener| listener.local_addr().unwrap().port());
+        let target = Arc::new(Http01Target::bind(0).await.unwrap());
+        Self { dir: dir.to_owned(), store: store.to_owned(), ports, target }
+    }
+
+    /// Where the signer writes down what it signs.
+    pub(crate) fn record(&self) -> PathBuf {
+        self.dir.join("signed")
+    }
+
+    /// The store as its crate opens it.
+    pub(crate) fn store_url(&self) -> String {
+        if self.store == "sqlite" {
+            format!("sqlite:{}", self.dir.join("lab/state/certus.db").display())
+        } else {
+            self.store.clone()
+        }
+    }
+
+    /// Starts the authority with faults. `None` when it ended before it answered.
+    pub(crate) async fn start(&self, faults: &[Fault]) -> (Running, Option<ReadyFile>) {
+        let [acme, pki] = self.ports;
+        let ready = self.dir.join("ready.json");
+        drop(std::fs::remove_file(&ready));
+        std::fs::create_dir_all(self.dir.join("lab")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_certus-chaos"));
+        command.args(faults.iter().flat_map(|fault| ["--fault".to_owned(), fault.to_string()]));
+        command.arg("--record").arg(self.record()).args(["--", "up", "--dir"]).arg(self.dir.join("lab"));
+        command.args(["--listen", &format!("127.0.0.1:{acme}"), "--pki-listen", &format!("127.0.0.1:{pki}")]);
+        command.args(["--store", &self.store, "--http-01-port", &self.target.port().to_string()]);
+        command.arg("--ready-file").arg(&ready);
+        let log = std::fs::File::create(self.dir.join("log")).unwrap();
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        let mut running = Running(command.spawn().unwrap());
+        let answered = tokio::select! {
+            ready = certus_testkit::wait_for_ready_file(&ready, PATIENCE) => Some(ready.unwrap()),
+            () = running.ended() => None,
+        };
+        (running, answered)
+    }
+
+    /// What the last start wrote to its log.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.join("log")).unwrap_or_default()
+    }
+}
+
+/// A process of the authority. Dropping it kills it.
+#[derive(Debug)]
+pub(crate) struct Running(Child);
+
+impl Running {
+    /// Until the process has ended by itself.
+    async fn ended(&mut self) {
+        let mut look = tokio::time::interval(Duration::from_millis(20));
+        loop {
+            look.tick().await;
+            if self.0.try_wait().unwrap().is_some() {
+                return;
+            }
+        }
+    }
+
+    /// Waits for the end of a process that killed itself, as a fault makes it do.
+    pub(crate) async fn killed_itself(mut self, log: &str) {
+        assert!(tokio::time::timeout(PATIENCE, self.ended()).await.is_ok(), "it refuses clients but lives: {log}");
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    /// SIGTERM, and an end in good order.
+    pub(crate) fn stop(mut self, log: &str) {
+        let pid = rustix::process::Pid::from_child(&self.0);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let status = self.0.wait().unwrap();
+        assert!(status.success(), "{status}: {log}");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}

@@ -1,0 +1,159 @@
+//! What clients were told, and whether it is still true.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use certus_acme::{ChallengeStatus, NewAccount, OrderStatus};
+use certus_pki::{KeyAlgorithm, KeyPair, SerialNumber};
+use certus_testkit::{ClientError, CsrOptions, Http01Target, ReadyFile, TestClient, csr};
+use data_encoding::HEXLOWER;
+
+/// How long an interrupted order may take to end: a lease of a dead process runs out after 30 s.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// What one client was told.
+#[derive(Debug, Default)]
+struct Told {
+    /// The account key, PKCS #8, and the account's URL.
+    account: Option<(Vec<u8>, String)>,
+    /// The orders' URLs with their names.
+    orders: Vec<(String, Vec<String>)>,
+    /// The certificates' URLs with their chains.
+    certificates: Vec<(String, String)>,
+}
+
+/// What all clients were told.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger(Mutex<Vec<Told>>);
+
+impl Ledger {
+    /// Does everything a client can do, once, and writes down each thing it was told. Ends at the first thing that
+    /// fails: the authority is dead. Says whether it lives.
+    pub(crate) async fn drive(&self, ready: &ReadyFile, target: &Arc<Http01Target>, name: &str) -> bool {
+        let mut told = Told::default();
+        // An error is the end of the authority, not of the test.
+        let lives = Self::client(&mut told, ready, target, name).await.is_ok();
+        self.0.lock().unwrap().push(told);
+        lives
+    }
+
+    async fn client(
+        told: &mut Told,
+        ready: &ReadyFile,
+        target: &Arc<Http01Target>,
+        name: &str,
+    ) -> Result<(), ClientError> {
+        let root = std::fs::read_to_string(&ready.root_path).unwrap();
+        let client = TestClient::connect(&ready.directory_url, &root, KeyAlgorithm::EcP256).await?;
+        let account = client.new_account().await?;
+        told.account = Some((client.key().to_pkcs8().to_vec(), account.url.clone()));
+        let contact = Some(vec![format!("mailto:admin@{name}.example")]);
+        client.post(&account.url, &NewAccount { contact, ..NewAccount::default() }).await?;
+
+        let names = [format!("{name}.localhost"), format!("www.{name}.localhost")];
+        let texts: Vec<&str> = names.iter().map(String::as_str).collect();
+        let order = client.new_order(&texts).await?;
+        told.orders.push((order.url.clone(), names.to_vec()));
+        client.authorize(&order, target).await?;
+        let key = KeyPair::generate(KeyAlgorithm::EcP256)?;
+        let finalized = client.finalize(&order.value, &csr(&texts, &key, &CsrOptions::default())?).await?;
+        let issued = client.issued(finalized).await?;
+        let url = issued.value.certificate.clone().unwrap_or_default();
+        told.certificates.push((url.clone(), client.certificate(&url).await?));
+
+        let given_up = client.new_order(&texts).await?;
+        told.orders.push((given_up.url.clone(), names.to_vec()));
+        let deactivate = certus_acme::AuthorizationUpdate { status: Some("deactivated".to_owned()) };
+        for url in &given_up.value.authorizations {
+            client.post(url, &deactivate).await?;
+        }
+        Ok(())
+    }
+
+    /// Sees that everything is still there, and brings every order to its end.
+    pub(crate) async fn verify(&self, ready: &ReadyFile, target: &Arc<Http01Target>) -> usize {
+        let told = std::mem::take(&mut *self.0.lock().unwrap());
+        let root = std::fs::read_to_string(&ready.root_path).unwrap();
+        let mut orders = 0;
+        for told in told {
+            let Some((key, url)) = told.account else { continue };
+            let http = certus_testkit::RawHttp::trusting(&root).unwrap();
+            let key = KeyPair::from_pkcs8(&key).unwrap();
+            let client = TestClient::with_key(http, &ready.directory_url, key).await.unwrap();
+            let account = client.new_account().await.unwrap();
+            assert_eq!(account.url, url, "the account was lost");
+            for (url, chain) in told.certificates {
+                assert_eq!(client.certificate(&url).await.unwrap(), chain, "a certificate changed");
+            }
+            for (url, names) in told.orders {
+                orders += 1;
+                let ended = tokio::time::timeout(PATIENCE, to_its_end(&client, target, &url, &names)).await;
+                assert!(ended.is_ok(), "the order {url} does not end");
+            }
+        }
+        orders
+    }
+}
+
+/// Brings an order to `valid` or `invalid`: waits for what is under way, and does what is still to be done.
+async fn to_its_end(client: &TestClient, target: &Arc<Http01Target>, url: &str, names: &[String]) {
+    let texts: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut look = tokio::time::interval(Duration::from_millis(200));
+    loop {
+        look.tick().await;
+        let order = client.order(url).await.unwrap();
+        match order.value.status {
+            OrderStatus::Valid => {
+                let certificate = order.value.certificate.unwrap();
+                assert!(client.certificate(&certificate).await.unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
+                return;
+            }
+            OrderStatus::Invalid => {
+                assert!(order.value.error.is_some(), "an invalid order does not say why");
+                return;
+            }
+            OrderStatus::Processing => {}
+            OrderStatus::Pending => {
+                if !any_processing(client, &order.value.authorizations).await {
+                    // A validation that fails makes the order invalid, which the next look sees.
+                    drop(client.authorize(&order, target).await);
+                }
+            }
+            OrderStatus::Ready => {
+                let key = KeyPair::generate(KeyAlgorithm::EcP256).unwrap();
+                let request = csr(&texts, &key, &CsrOptions::default()).unwrap();
+                client.finalize(&order.value, &request).await.unwrap();
+            }
+        }
+    }
+}
+
+async fn any_processing(client: &TestClient, authorizations: &[String]) -> bool {
+    for url in authorizations {
+        let authorization = client.authorization(url).await.unwrap().value;
+        if authorization.challenges.iter().any(|challenge| challenge.status == ChallengeStatus::Processing) {
+            return true;
+        }
+    }
+    false
+}
+
+/// What the signer wrote down and what the store knows must agree: every serial it signed has an intent, and none was
+/// signed twice. Returns how many serials there are.
+pub(crate) async fn signer_and_store_agree(record: &std::path::Path, store: &str) -> usize {
+    let store = certus_store::connect(&store.parse().unwrap()).await.unwrap();
+    let issuers = store.issuers().await.unwrap();
+    let mut seen = HashSet::new();
+    for line in std::fs::read_to_string(record).unwrap().lines() {
+        let Some((_, serial)) = line.split_once(' ') else { continue };
+        assert!(seen.insert(serial.to_owned()), "the serial {serial} was signed twice");
+        let serial = SerialNumber::from_bytes(&HEXLOWER.decode(serial.as_bytes()).unwrap()).unwrap();
+        let mut known = false;
+        for (issuer, _) in &issuers {
+            known |= store.intent_outcome(issuer, &serial).await.unwrap().is_some();
+        }
+        assert!(known, "{serial} was signed without an intent");
+    }
+    seen.len()
+}

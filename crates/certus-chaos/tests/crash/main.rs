@@ -1,0 +1,7 @@
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+//! What survives when the process is killed: at every commit, before and after, and at random under load.
+
+mod laboratory;
+mod ledger;
+mod named;
+mod random;

@@ -1,0 +1,25 @@
+//! The protocol as a client sees it: a file for each section of RFC 8555, a whole authority for each test.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+mod limits;
+mod mutations;
+mod openssl;
+mod requests;
+mod rfc_5280_publications;
+mod section_6_1_https;
+mod section_6_2_authentication;
+mod section_6_3_reading;
+mod section_6_4_url;
+mod section_6_5_nonces;
+mod section_6_6_rate_limits;
+mod section_6_7_errors;
+mod section_7_1_resources;
+mod section_7_2_nonces;
+mod section_7_3_accounts;
+mod section_7_4_2_certificates;
+mod section_7_4_finalize;
+mod section_7_4_orders;
+mod section_7_5_authorizations;
+mod section_8_challenges;

@@ -1,0 +1,99 @@
+//! RFC 8555 section 7.1: resources, the directory, account objects.
+
+use serde_json::{Value, json};
+
+use crate::common::{Resources, World, order_for};
+
+// conformance: 8555-7.1-01 8555-7.1.1-02 8555-7.1.1-03
+#[tokio::test(flavor = "multi_thread")]
+async fn the_directory_names_what_answers() {
+    let world = World::new().await;
+    let client = world.client().await;
+    let answer = client.http().get(&world.authority.directory_url).await.unwrap();
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
+    let directory: Value = answer.json().unwrap();
+    let members: Vec<&str> = directory.as_object().unwrap().keys().map(String::as_str).collect();
+    for needed in ["newNonce", "newAccount", "newOrder"] {
+        assert!(members.contains(&needed), "{directory}");
+    }
+    assert!(!members.contains(&"newAuthz"), "{directory}");
+    for (name, value) in directory.as_object().unwrap() {
+        if name == "meta" {
+            assert!(value.is_object(), "{directory}");
+            continue;
+        }
+        let url = value.as_str().unwrap();
+        assert!(url.starts_with(&format!("{}/", world.authority.external_url)), "{name}: {url}");
+        // Whatever is named answers, if only to say that the payload is not right.
+        let status = client.post(url, &json!({})).await.unwrap().status;
+        assert!(matches!(status, 200 | 400), "{name}: {status}");
+    }
+    let nonce = client.http().send("HEAD", directory["newNonce"].as_str().unwrap(), &[], "").await.unwrap();
+    assert!(nonce.status == 200 && nonce.nonce().is_some(), "{nonce:?}");
+}
+
+// conformance: 8555-7.1-02
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_but_the_directory_links_to_it() {
+    let world = World::new().await;
+    let client = world.client().await;
+    let resources = Resources::of(&world, &client).await;
+    let directory = client.directory().clone();
+    let mut answers = vec![
+        client.http().send("HEAD", &directory.new_nonce, &[], "").await.unwrap(),
+        client.http().get(&directory.new_nonce).await.unwrap(),
+        client.http().get(&directory.new_order).await.unwrap(),
+        client.http().get(&world.url("/nowhere")).await.unwrap(),
+        client.post(&directory.new_order, &order_for(&["a.localhost"])).await.unwrap(),
+        client.post(&directory.new_order, &json!({})).await.unwrap(),
+        client.post(&resources.challenge, &json!({})).await.unwrap(),
+        client.post(&directory.new_account, &json!({})).await.unwrap(),
+    ];
+    for url in resources.readable() {
+        answers.push(client.post_as_get(url).await.unwrap());
+    }
+    for answer in &answers {
+        assert_eq!(answer.links("index"), [world.authority.directory_url.as_str()], "{answer:?}");
+    }
+    let made = client.another(certus_pki::KeyAlgorithm::EcP256).unwrap().new_account().await.unwrap();
+    assert_eq!(made.answer.links("index"), [world.authority.directory_url.as_str()]);
+    let answer = client.http().get(&world.authority.directory_url).await.unwrap();
+    assert_eq!(answer.links("index"), Vec::<String>::new());
+}
+
+// conformance: 8555-7.1-03
+#[tokio::test(flavor = "multi_thread")]
+async fn a_challenge_links_up_to_its_authorization() {
+    let world = World::new().await;
+    let client = world.client().await;
+    let order = client.new_order(&["a.localhost", "b.localhost"]).await.unwrap();
+    for url in &order.value.authorizations {
+        for challenge in client.authorization(url).await.unwrap().value.challenges {
+            let read = client.post_as_get(&challenge.url).await.unwrap();
+            let responded = client.post(&challenge.url, &json!({})).await.unwrap();
+            for answer in [read, responded] {
+                assert_eq!((answer.status, answer.links("up")), (200, vec![url.clone()]), "{answer:?}");
+            }
+        }
+    }
+}
+
+// conformance: 8555-7.1.2-01 8555-7.1.2-03 8555-7.1.2-05
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_object_is_what_the_rfc_draws() {
+    let world = World::new().await;
+    let client = world.stranger().await;
+    let contacts = json!(["mailto:z@example.org", "mailto:Admin@example.com"]);
+    let wish = json!({ "contact": contacts, "termsOfServiceAgreed": true });
+    let made = client.post(&client.directory().new_account, &wish).await.unwrap();
+    let url = made.location().unwrap().to_owned();
+    client.set_account_url(Some(url.clone()));
+    let read = client.post_as_get(&url).await.unwrap();
+    for answer in [made, read] {
+        let account: Value = answer.json().unwrap();
+        assert_eq!((&account["status"], &account["contact"]), (&json!("valid"), &contacts), "{account}");
+        assert!(matches!(account.get("termsOfServiceAgreed"), None | Some(Value::Bool(true))), "{account}");
+    }
+    let closed: Value = client.post(&url, &json!({ "status": "deactivated" })).await.unwrap().json().unwrap();
+    assert_eq!(closed["status"], json!("deactivated"));
+}

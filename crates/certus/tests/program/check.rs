@@ -1,0 +1,127 @@
+//! `certus ca check` finds what would keep an authority from starting, and says what to do.
+
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::Value;
+
+use crate::process::{Site, run};
+
+/// What it says of one thing: state and detail.
+fn finding(report: &Value, check: &str) -> (String, String) {
+    let checks = report["checks"].as_array().unwrap();
+    let found = checks.iter().rev().find(|found| found["check"] == check);
+    let found = found.unwrap_or_else(|| panic!("{check} is not in {report}"));
+    (found["state"].as_str().unwrap().to_owned(), found["detail"].as_str().unwrap().to_owned())
+}
+
+#[track_caller]
+fn fails(site: &Site, check: &str, detail: &str) {
+    let ended = run(&mut site.ca(&["check", "--json"]));
+    assert_eq!(ended.code, Some(3), "{ended:?}");
+    let (state, said) = finding(&ended.json(), check);
+    assert_eq!(state, "fail", "{said}");
+    assert!(said.contains(detail), "{detail:?} is not in {said:?}");
+    // A person is told the same.
+    let text = run(&mut site.ca(&["check"])).out;
+    assert!(text.contains(&format!("FAIL  {check}: ")) && text.contains("Not in order."), "{text}");
+}
+
+#[test]
+fn a_new_authority_is_in_order() {
+    let site = Site::new(&[]);
+    let report = run(&mut site.ca(&["check", "--json"])).well().json();
+    assert_eq!(report["ok"], true);
+    for check in [
+        "settings",
+        "state directory",
+        "issuer issuing-1",
+        "issuer issuing-1: signing",
+        "root",
+        "root CRL",
+        "sealing keys",
+        "running",
+        "listen",
+        "pki_listen",
+        "store",
+        "external URL",
+        "clock",
+    ] {
+        assert_eq!(finding(&report, check).0, "ok", "{check}");
+    }
+    let (state, detail) = finding(&report, "root key");
+    assert_eq!(state, "warn");
+    assert!(detail.contains("move it offline"), "{detail}");
+    std::fs::rename(site.state("root.key"), site.dir.join("elsewhere")).unwrap();
+    assert!(!run(&mut site.ca(&["check"])).well().out.contains("root key"));
+}
+
+#[test]
+fn files_that_others_can_read_are_named_with_the_mend() {
+    let site = Site::new(&[]);
+    let set = |name: &str, mode| {
+        std::fs::set_permissions(site.state(name), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    set("issuer/issuing-1.key", 0o644);
+    let key = site.state("issuer/issuing-1.key");
+    fails(&site, "issuer issuing-1", &format!("chmod 600 {}", key.display()));
+    set("issuer/issuing-1.key", 0o600);
+    set("", 0o755);
+    fails(&site, "state directory", "chmod 700");
+}
+
+#[test]
+fn what_does_not_belong_together_is_found() {
+    let site = Site::new(&[]);
+    let key = site.state("issuer/issuing-1.key");
+    let kept = std::fs::read(&key).unwrap();
+    std::fs::copy(site.state("root.key"), &key).unwrap();
+    fails(&site, "issuer issuing-1", "the key does not belong to the certificate");
+    std::fs::write(&key, kept).unwrap();
+    let other = Site::new(&[]);
+    std::fs::copy(other.state("root.crl"), site.state("root.crl")).unwrap();
+    fails(&site, "root CRL", "is not signed by the root");
+    std::fs::copy(other.state("root.pem"), site.state("root.pem")).unwrap();
+    std::fs::write(site.state("sealing/current"), "0000\n").unwrap();
+    fails(&site, "sealing keys", "restore it from a backup");
+}
+
+#[test]
+fn a_port_that_is_taken_is_found() {
+    let site = Site::new(&[]);
+    let taken = std::net::TcpListener::bind(("127.0.0.1", site.port)).unwrap();
+    fails(&site, "listen", "cannot be listened on");
+    drop(taken);
+    run(&mut site.ca(&["check"])).well();
+}
+
+#[test]
+fn settings_that_cannot_be_read_are_named_with_their_line() {
+    let site = Site::new(&[]);
+    site.edit("version = 1\n", "version = 1\nverison = 2\n");
+    fails(&site, "settings", "unknown field `verison`");
+    site.edit("verison = 2\n", "");
+    site.edit("#level = \"info\"", "level = 7");
+    fails(&site, "settings", "certus.toml, line ");
+}
+
+#[test]
+fn a_changed_external_url_is_found() {
+    let site = Site::new(&[]);
+    run(&mut site.ca(&["check"])).well();
+    assert_eq!(site.serve().end(), Some(0));
+    site.edit(&format!("https://localhost:{}", site.port), &format!("https://127.0.0.1:{}", site.port));
+    fails(&site, "external URL", "run: certus ca move-url");
+}
+
+#[test]
+fn a_running_authority_is_asked_and_its_store_left_alone() {
+    let site = Site::new(&[]);
+    let running = site.serve();
+    let report = run(&mut site.ca(&["check", "--json"])).well().json();
+    let (state, detail) = finding(&report, "running");
+    assert_eq!(state, "ok");
+    assert!(detail.contains(&format!("pid {}", running.pid())), "{detail}");
+    assert_eq!(finding(&report, "store").0, "ok");
+    assert_eq!(finding(&report, "clock").0, "ok");
+    assert_eq!(running.end(), Some(0));
+}

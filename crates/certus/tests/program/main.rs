@@ -1,0 +1,10 @@
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+//! The program as operators and scripts meet it: its files, its words, its exit codes.
+
+mod check;
+mod golden;
+mod init;
+mod laboratory;
+mod process;
+mod running;
+mod words;
