@@ -94,6 +94,7 @@ async fn a_file_that_another_program_locks_is_unavailable_and_then_works_again()
 fn url_path(url: &StoreUrl) -> PathBuf {
     match url {
         StoreUrl::Sqlite(config) => config.path.clone(),
+        StoreUrl::Postgres(_) => panic!("not a file"),
     }
 }
 

@@ -14,7 +14,7 @@ use super::{Subject, made};
 /// Writers at once.
 const WRITERS: usize = 64;
 
-pub async fn one_of_many_writers_wins_each_version(subject: &Subject) {
+pub(crate) async fn one_of_many_writers_wins_each_version(subject: &Subject) {
     const ROUNDS: u64 = 5;
     let account = made::kept_account(&*subject.store).await;
     for round in 1..=ROUNDS {
@@ -42,7 +42,7 @@ pub async fn one_of_many_writers_wins_each_version(subject: &Subject) {
     }
 }
 
-pub async fn many_flows_at_once_all_succeed(subject: &Subject) {
+pub(crate) async fn many_flows_at_once_all_succeed(subject: &Subject) {
     made::known_issuer(&*subject.store).await;
     let mut flows = JoinSet::new();
     for n in 0..WRITERS {
@@ -63,7 +63,7 @@ pub async fn many_flows_at_once_all_succeed(subject: &Subject) {
     assert_eq!(subject.tables.number("SELECT count(*) FROM certificate_evidence"), certificates * 2);
 }
 
-pub async fn a_caller_that_leaves_undoes_nothing(subject: &Subject) {
+pub(crate) async fn a_caller_that_leaves_undoes_nothing(subject: &Subject) {
     let store = Arc::clone(&subject.store);
     let account = made::account();
     let kept = account.clone();

@@ -4,6 +4,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// The mode of a file.
-pub fn mode(path: &Path) -> u32 {
+pub(crate) fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode()
 }
