@@ -13,6 +13,7 @@ use certus_ca::{Ca, Parts};
 use certus_http::{PkiSite, Urls};
 use certus_pki::{Certificate, CertificateChain, Clock, Issuer, Profile, Signer, SubjectName, SystemClock, Timestamp};
 use certus_signer::{FileSigner, Secret};
+use certus_store::{Password, StoreUrl};
 use certus_validate::Validators;
 
 use crate::config::{self, Config, ExternalUrl, SecretSource};
@@ -265,12 +266,19 @@ fn read(path: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
 }
 
-fn store_config(config: &Config, surroundings: &Surroundings) -> anyhow::Result<certus_store::StoreUrl> {
+/// Where the store is, with the password its server wants.
+fn store_config(config: &Config, surroundings: &Surroundings) -> anyhow::Result<StoreUrl> {
     let database = StateDir::of(&config.directory).database();
-    let mut settings = certus_store::StoreUrl::parse(&config.store.url, &database)
+    let mut settings = StoreUrl::parse(&config.store.url, &database)
         .with_context(|| format!("the setting url = {:?} of [store] cannot be used", config.store.url))?;
-    match &mut settings {
-        certus_store::StoreUrl::Sqlite(sqlite) => sqlite.path = config.directory.join(&sqlite.path),
+    if let StoreUrl::Sqlite(sqlite) = &mut settings {
+        sqlite.path = config.directory.join(&sqlite.path);
     }
-    Ok(settings)
+    if let Some(password) = surroundings.secret(&config.store.password)? {
+        settings = settings.with_password(Password::new(password.reveal()));
+    }
+    Ok(match config.store.passfile.as_ref().or(surroundings.passfile.as_ref()) {
+        Some(passfile) => settings.with_passfile(passfile),
+        None => settings,
+    })
 }
