@@ -119,6 +119,7 @@ mod tests {
         for text in [
             "sqlite:/var/lib/certus/store.sqlite",
             "postgres://certus@/certus?host=/run/postgresql",
+            "postgres://certus@/certus?host=/run/one,/run/two&port=5432,5433",
             "postgresql://certus@localhost/certus",
             "postgres://certus@127.0.0.1:5433,[::1]:5434/certus",
             "postgres://certus@db1.example:5432,db2.example/certus?sslmode=verify-full&sslrootcert=/etc/root.pem",

@@ -32,21 +32,26 @@ pub struct PostgresConfig {
 impl PostgresConfig {
     pub(crate) fn parse(text: &str) -> Result<Self, StoreUrlError> {
         let (base, query) = text.split_once('?').unwrap_or((text, ""));
-        let (mut mode, mut root, mut others) = (None, None, Vec::new());
+        let (mut mode, mut root, mut hosts, mut others) = (None, None, Vec::new(), Vec::new());
         for (pair, (name, value)) in
             query.split('&').filter(|pair| !pair.is_empty()).zip(url::form_urlencoded::parse(query.as_bytes()))
         {
             match name.as_ref() {
                 "sslmode" => mode = Some(value.into_owned()),
                 "sslrootcert" => root = Some(PathBuf::from(value.as_ref())),
+                // The driver takes several sockets for one.
+                "host" => hosts.extend(value.split(',').map(str::to_owned)),
                 "password" => return Err(StoreUrlError::Password),
                 _ => others.push(pair),
             }
         }
         let rest = format!("{base}?{}", others.join("&"));
         // The driver's own words could repeat what stands in the text, so only their kind is told.
-        let settings: tokio_postgres::Config =
+        let mut settings: tokio_postgres::Config =
             rest.parse().map_err(|error: tokio_postgres::Error| StoreUrlError::Postgres(cause(&error)))?;
+        for host in hosts {
+            settings.host(host);
+        }
         if settings.get_password().is_some() {
             return Err(StoreUrlError::Password);
         }

@@ -13,6 +13,7 @@ pub(crate) mod made;
 pub(crate) mod orders;
 pub(crate) mod reaping;
 pub(crate) mod schema;
+pub(crate) mod tls;
 pub(crate) mod unix;
 
 use std::any::Any;
