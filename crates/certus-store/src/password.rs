@@ -82,7 +82,7 @@ fn fits(line: &str, login: Login<'_>) -> Option<Password> {
     let is = |field: &str, value: &str| field == "*" || field == value;
     let [host, number, database, user] = &fields;
     let host = is(host, login.host) || (socket && host == "localhost");
-    (host && is(number, &port) && is(database, login.database) && is(user, login.user)).then(|| Password(password))
+    (host && is(number, &port) && is(database, login.database) && is(user, login.user)).then_some(Password(password))
 }
 
 /// The four fields before the password, and the password; a backslash takes the next character as it is.
