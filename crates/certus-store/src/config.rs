@@ -10,7 +10,6 @@ use crate::sqlite::SqliteConfig;
 
 /// Where a store is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "there is one of them in a process")]
 pub enum StoreUrl {
     /// In a file of this machine.
     Sqlite(SqliteConfig),

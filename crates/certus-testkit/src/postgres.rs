@@ -215,7 +215,8 @@ impl Drop for PostgresServer {
 fn programs() -> io::Result<PathBuf> {
     let missing = || io::Error::new(io::ErrorKind::NotFound, "PostgreSQL is not installed; install postgresql");
     let mut versions: Vec<(u32, PathBuf)> = Vec::new();
-    for entry in fs::read_dir(VERSIONS).or(Err(missing()))? {
+    let Ok(entries) = fs::read_dir(VERSIONS) else { return Err(missing()) };
+    for entry in entries {
         let entry = entry?;
         let bin = entry.path().join("bin");
         if let Some(version) = entry.file_name().to_str().and_then(|name| name.parse().ok())

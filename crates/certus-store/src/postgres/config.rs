@@ -22,7 +22,7 @@ pub struct PostgresConfig {
     /// What the operator wrote. There is no password in it.
     pub(crate) text: String,
     /// What of it the driver reads: without the words on TLS, which are below.
-    settings: tokio_postgres::Config,
+    settings: Box<tokio_postgres::Config>,
     /// The root that the server's certificate is verified against; `None` is no TLS.
     pub(super) root: Option<PathBuf>,
     password: Option<Password>,
@@ -67,7 +67,7 @@ impl PostgresConfig {
                 None => None,
             },
         };
-        Ok(Self { text: text.to_owned(), settings, root, password: None, passfile: None })
+        Ok(Self { text: text.to_owned(), settings: Box::new(settings), root, password: None, passfile: None })
     }
 
     pub(crate) fn with_password(self, password: Password) -> Self {

@@ -93,7 +93,7 @@ pub(crate) fn begun(authorization: Authorization) -> (Authorization, ChallengeId
     let challenge = authorization.challenges[0].id;
     match authorization.begin(challenge, NOW) {
         Begun::Started(begun) => (begun, challenge),
-        other => panic!("{other:?}"),
+        Begun::Running | Begun::Closed => panic!("it does not begin"),
     }
 }
 
