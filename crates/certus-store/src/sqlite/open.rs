@@ -18,9 +18,12 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Bytes of a page; SQLite's own default, said so that [`SqliteConfig::max_bytes`] can be counted in pages.
 const PAGE: u64 = 4096;
 /// Pages in the log after which the writer itself copies them into the file. The checkpointer does most of it before.
-const AUTOCHECKPOINT_PAGES: u32 = 4000;
+const AUTOCHECKPOINT_PAGES: u32 = 8000;
 /// What is left of the log's file once it was emptied; more than a busy second fills.
 const JOURNAL_BYTES: u32 = 64 * 1024 * 1024;
+/// Memory the writer may use for pages: what a thousand certificates in one transaction change fits, so that none is
+/// written twice.
+const WRITER_CACHE_KIB: i64 = 24 * 1024;
 /// Statements kept prepared on a connection: all of them, with room.
 const STATEMENTS: usize = 160;
 
@@ -49,7 +52,9 @@ pub(super) fn writer(config: &SqliteConfig) -> Result<Connection, StoreError> {
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "wal_autocheckpoint", AUTOCHECKPOINT_PAGES)?;
         connection.pragma_update(None, "journal_size_limit", JOURNAL_BYTES)?;
-        connection.pragma_update(None, "cache_size", -8 * 1024)?;
+        connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+        // What a savepoint could need again is kept in memory, not in a file.
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
         if let Some(bytes) = config.max_bytes {
             connection.pragma_update(None, "max_page_count", rows::number_column(bytes / PAGE))?;
         }
