@@ -7,10 +7,11 @@ use certus_acme::Problem;
 /// The most characters that a refusal has: a few sentences and short excerpts of what was sent.
 const MAX_CHARS: usize = 1_000;
 
-/// A refusal is one line of printable text.
+/// A refusal is one line of text that shows as what it is: no control characters, no change of direction.
 pub(crate) fn printable(text: &impl Display) {
     let text = text.to_string();
-    assert!(!text.is_empty() && !text.chars().any(char::is_control), "{text:?}");
+    let deceives = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    assert!(!text.is_empty() && !text.chars().any(deceives), "{text:?}");
 }
 
 /// A refusal of the ACME service is short, printable, and can be sent.

@@ -198,9 +198,22 @@ fn wrong_member(text: &str, fault: &serde_json::Error) -> JsonError {
         return JsonError::Member(excerpt(reason));
     }
     match member_at(text, offset_of(text, fault)) {
-        Some(name) => JsonError::Member(format!("the member {:?}: {}", excerpt(&name), excerpt(reason))),
-        None => JsonError::Member(excerpt(reason)),
+        Some(name) => JsonError::Member(format!("the member {:?}: {}", excerpt(&name), printable(&excerpt(reason)))),
+        None => JsonError::Member(printable(&excerpt(reason))),
     }
+}
+
+/// Escapes what cannot be shown. Serde escapes most of what it repeats, but not the name of an unknown variant; quotes
+/// and backslashes stay as they are, or they would be escaped twice.
+fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '"' | '\'' | '\\' => printable.push(character),
+            other => printable.extend(other.escape_debug()),
+        }
+    }
+    printable
 }
 
 /// Octets before a serde error's place.
@@ -282,6 +295,23 @@ mod tests {
         check("{\"names\":{}}", "the member \"names\": invalid type: map, expected a sequence");
         let long = format!("{{\"names\":\"{}\"}}", "é".repeat(5000));
         assert!(message(&long).is_err_and(|message| message.chars().count() < 150));
+    }
+
+    #[test]
+    fn an_error_escapes_what_it_repeats() {
+        #[derive(Debug, PartialEq, Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        enum Color {
+            Red,
+        }
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct Paint {
+            color: Color,
+        }
+        let text = r#"{"color":"\u001b[2J\u202e\u007f\"é"}"#;
+        let message = strict_object::<Paint>(text.as_bytes()).map_err(|fault| fault.to_string());
+        let expected = r#"the member "color": unknown variant `\u{1b}[2J\u{202e}\u{7f}"é`, expected `red`"#;
+        assert_eq!(message, Err(expected.into()));
     }
 
     #[test]

@@ -120,6 +120,12 @@ impl PostgresServer {
         }
     }
 
+    /// The process id of the server, while it runs.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Child::id)
+    }
+
     /// Asks one statement of a database as its owner, past any store. Returns the rows, columns parted by `|`.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use super::sql_job::now;
 
 /// The columns of an authorization with one of its challenges and one perspective of that, as
-/// [`super::read_rows::Gatherer`] takes them in.
+/// `read_rows` takes them in.
 macro_rules! authorization {
     () => {
         "authorizations.id, authorizations.version, holders.id, authorizations.type, authorizations.value,

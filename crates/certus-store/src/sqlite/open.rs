@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use certus_ca::ports::StoreError;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
 use super::SqliteConfig;
@@ -84,6 +85,11 @@ fn connection(path: &Path) -> rusqlite::Result<Connection> {
     )?;
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Without this, SQLite plans a prepared statement anew whenever a bound value might change the plan: measured, a sixth
+    // of all the time an authority spends.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    // Savepoints keep what they may have to undo in memory, not in a file of their own.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     Ok(connection)
 }
 
