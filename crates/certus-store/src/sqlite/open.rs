@@ -53,8 +53,6 @@ pub(super) fn writer(config: &SqliteConfig) -> Result<Connection, StoreError> {
         connection.pragma_update(None, "wal_autocheckpoint", AUTOCHECKPOINT_PAGES)?;
         connection.pragma_update(None, "journal_size_limit", JOURNAL_BYTES)?;
         connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
-        // What a savepoint could need again is kept in memory, not in a file.
-        connection.pragma_update(None, "temp_store", "MEMORY")?;
         if let Some(bytes) = config.max_bytes {
             connection.pragma_update(None, "max_page_count", rows::number_column(bytes / PAGE))?;
         }
