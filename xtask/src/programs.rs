@@ -57,6 +57,8 @@ pub(crate) const PROGRAMS: &[Program] = &[
     Program { name: "keytool", source: Debian("default-jre-headless"), purpose: "accepts chain and names" },
     Program { name: "postgres", source: Debian("postgresql"), purpose: "the server that tests of the store start" },
     Program { name: "initdb", source: Debian("postgresql"), purpose: "makes the database cluster of a test" },
+    Program { name: "createdb", source: Debian("postgresql"), purpose: "makes the database of a test" },
+    Program { name: "psql", source: Debian("postgresql"), purpose: "looks into the database of a test" },
     Program { name: "pg_ctl", source: Debian("postgresql"), purpose: "starts and stops the server of a test" },
     Program { name: "setpriv", source: Debian("util-linux"), purpose: "starts PostgreSQL as an unprivileged user" },
     Program { name: "unshare", source: Debian("util-linux"), purpose: "gives a test a network of its own" },
