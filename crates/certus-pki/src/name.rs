@@ -85,8 +85,21 @@ fn check_label(label: &str) -> Result<(), NameError> {
     }
     // "??--" is reserved for A-labels, of which only "xn--" exists (RFC 5890 section 2.3.1).
     let bytes = label.as_bytes();
-    if bytes.get(2..4) == Some(b"--") && !label.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("xn--")) {
-        return Err(NameError::ReservedLabel);
+    if bytes.get(2..4) != Some(b"--") {
+        return Ok(());
+    }
+    match label.split_at_checked(4) {
+        Some((prefix, encoded)) if prefix.eq_ignore_ascii_case("xn--") => check_encoding(encoded),
+        Some(_) | None => Err(NameError::ReservedLabel),
+    }
+}
+
+/// What follows `xn--` must be the one Punycode text of a label that is not ASCII (RFC 5890 section 2.3.2.1).
+fn check_encoding(encoded: &str) -> Result<(), NameError> {
+    let encoded = encoded.to_ascii_lowercase();
+    let decoded = idna::punycode::decode_to_string(&encoded).ok_or(NameError::Encoding)?;
+    if decoded.is_ascii() || idna::punycode::encode_str(&decoded).as_deref() != Some(encoded.as_str()) {
+        return Err(NameError::Encoding);
     }
     Ok(())
 }
@@ -137,6 +150,9 @@ pub enum NameError {
     /// A label with hyphens in its third and fourth place that is not an A-label.
     #[error("a label of the name has hyphens in its third and fourth place but is no A-label (xn--)")]
     ReservedLabel,
+    /// A label that begins like an A-label but encodes nothing.
+    #[error("a label of the name begins with xn-- but is not the Punycode of anything")]
+    Encoding,
 }
 
 /// A name in a certificate's subjectAltName (RFC 5280 section 4.2.1.6): dNSName or iPAddress.
@@ -198,6 +214,10 @@ mod tests {
             ("-a.example", NameError::Hyphen),
             ("a-.example", NameError::Hyphen),
             ("ab--c.example", NameError::ReservedLabel),
+            ("xn--.example", NameError::Encoding),
+            ("xn--a.example", NameError::Encoding),
+            ("xn--abc-.example", NameError::Hyphen),
+            ("xn--99999999.example", NameError::Encoding),
             (long_label.as_str(), NameError::LabelTooLong),
             (long_name.as_str(), NameError::TooLong),
         ] {
