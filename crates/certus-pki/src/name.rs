@@ -214,7 +214,7 @@ mod tests {
             ("-a.example", NameError::Hyphen),
             ("a-.example", NameError::Hyphen),
             ("ab--c.example", NameError::ReservedLabel),
-            ("xn--.example", NameError::Encoding),
+            ("xn--.example", NameError::Hyphen),
             ("xn--a.example", NameError::Encoding),
             ("xn--abc-.example", NameError::Hyphen),
             ("xn--99999999.example", NameError::Encoding),
