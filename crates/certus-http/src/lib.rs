@@ -1,6 +1,6 @@
 //! The only place that knows ACME is spoken over HTTP.
 //!
-//! [`acme`] makes the whole URL map from an authority; [`serve`] accepts connections for it. Every handler is: take a
+//! [`acme`] makes the whole URL map from an authority; [`serve_acme`] accepts connections for it. Every handler is: take a
 //! verified request, make one call, show the result. Deliberately absent: decisions; those are in `certus-ca`.
 
 mod edge;

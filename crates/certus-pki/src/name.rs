@@ -123,7 +123,7 @@ pub enum NameError {
     /// Nothing was given.
     #[error("the name is empty")]
     Empty,
-    /// Over [`MAX_NAME`] characters.
+    /// Over 253 characters.
     #[error("the name is longer than 253 characters")]
     TooLong,
     /// Ends in a dot.

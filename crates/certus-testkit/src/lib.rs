@@ -4,7 +4,7 @@
 //! - [`authority`]: a whole authority in this process.
 //! - [`client`]: an ACME client on top of it; [`flow`] is its whole way to a certificate.
 //! - [`forge`]: signed requests in which every part can be wrong.
-//! - [`csr`]: certification requests, likewise.
+//! - [`mod@csr`]: certification requests, likewise.
 //! - [`http_target`]: web servers for http-01, which keep a log of who asked.
 //! - [`faulty_store`], [`faulty_signer`], [`recording_signer`]: the real ones, which fail or keep a record when told to.
 //! - [`name_server`]: a DNS server that answers as a test says.

@@ -49,8 +49,8 @@ impl Signer for RecordingSigner {
     }
 }
 
-/// The serial number of a to-be-signed certificate of version 3: SEQUENCE { [0] { INTEGER 2 }, INTEGER serial, … }. A CRL
-/// has an INTEGER where the `[0]` is.
+/// The serial number of a to-be-signed certificate of version 3: `SEQUENCE { [0] { INTEGER 2 }, INTEGER serial, … }`. A
+/// CRL has an INTEGER where the `[0]` is.
 fn serial_of(tbs: &[u8]) -> Option<&[u8]> {
     let header = match tbs.get(1)? {
         0x81 => 3,
