@@ -113,7 +113,7 @@ async fn a_store_that_fails_wastes_a_number_at_most() {
 #[tokio::test]
 async fn two_processes_publish_each_list_once() {
     let world = quiet(&[]).await;
-    let other = world.another().await;
+    let other = world.another_quiet().await;
     let old = numbers(&world, &*world.store).await;
     world.clock.advance(2 * CRL_RENEWAL);
     let (one, two) = tokio::join!(keep::publish_crls(&world.authority.ca), keep::publish_crls(&other.ca));

@@ -62,17 +62,26 @@ impl World {
         self.start(Arc::clone(&self.store)).await.unwrap()
     }
 
+    /// The same without the duties of the background.
+    pub(crate) async fn another_quiet(&self) -> TestAuthority {
+        let setup = Setup { duties: false, ..self.setup(Arc::clone(&self.store)) };
+        TestAuthority::start(setup).await.unwrap()
+    }
+
     /// The same authority at that store, without faults.
     pub(crate) async fn start(
         &self,
         store: Arc<dyn Store>,
     ) -> Result<TestAuthority, Box<dyn std::error::Error + Send + Sync>> {
-        let setup = Setup {
+        TestAuthority::start(self.setup(store)).await
+    }
+
+    fn setup(&self, store: Arc<dyn Store>) -> Setup {
+        Setup {
             clock: Arc::new(self.clock.clone()),
             hierarchy: Some(self.authority.hierarchy.clone()),
             ..Setup::new(store, &self.target)
-        };
-        TestAuthority::start(setup).await
+        }
     }
 
     pub(crate) async fn client(&self) -> TestClient {
