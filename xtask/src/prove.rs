@@ -37,10 +37,14 @@ const PROOFS: &[Proof] = &[
     Proof {
         name: "kills",
         shows: "whatever was acknowledged is there after kill -9: every commit point by name, then 50 at random",
-        tests: "certus, test target crash: every commit point, and a few kills at random",
+        tests: "certus-chaos: every commit point, and a few kills at random",
         short: None,
         full: || {
-            Ok(vec![with(cargo_words("test --locked -p certus --test crash -- --nocapture"), "CERTUS_KILLS", "50")])
+            Ok(vec![with(
+                cargo_words("test --locked -p certus-chaos --test crash -- --nocapture"),
+                "CERTUS_KILLS",
+                "50",
+            )])
         },
     },
     Proof {

@@ -10,6 +10,7 @@ use certus_ca::audit::{Action, Actor, AuditEvent};
 use certus_ca::id::CertificateId;
 use certus_ca::state::IssuedCertificate;
 use certus_pki::{Clock as _, DnsName, SerialNumber, SubjectName, SystemClock, random_bytes, sha256};
+use certus_testkit::postgres::PostgresServer;
 
 /// A running authority.
 #[derive(Debug)]
@@ -17,6 +18,7 @@ pub(crate) struct Authority {
     process: Child,
     pub(crate) directory_url: String,
     pub(crate) root_pem: String,
+    postgres: Option<PostgresServer>,
 }
 
 impl Authority {
@@ -27,7 +29,15 @@ impl Authority {
         target_port: u16,
         stored: u64,
     ) -> anyhow::Result<Self> {
-        let url = store.to_owned();
+        let postgres = match store {
+            "sqlite" => None,
+            "postgres" => Some(PostgresServer::start()?),
+            other => bail!("the store {other:?} is neither \"sqlite\" nor \"postgres\""),
+        };
+        let url = match &postgres {
+            None => "sqlite".to_owned(),
+            Some(server) => server.create_database("bench")?,
+        };
         let dir = dir.join("lab");
         if stored > 0 {
             // Once up and down, so that the store exists with its schema and issuer.
@@ -40,12 +50,16 @@ impl Authority {
         let ready = ready(&mut process, &dir).await?;
         let text = |name: &str| ready.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
         let root_pem = std::fs::read_to_string(text("root_path"))?;
-        Ok(Self { process, directory_url: text("directory_url"), root_pem })
+        Ok(Self { process, directory_url: text("directory_url"), root_pem, postgres })
     }
 
     /// What the process has used so far.
     pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
-        Ok(Usage { ticks: ticks(self.process.id())?, postgres_ticks: 0, rss: rss(self.process.id())? })
+        let postgres_ticks = match self.postgres.as_ref().and_then(PostgresServer::pid) {
+            Some(server) => tree_ticks(server)?,
+            None => 0,
+        };
+        Ok(Usage { ticks: ticks(self.process.id())?, postgres_ticks, rss: rss(self.process.id())? })
     }
 
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
@@ -213,6 +227,23 @@ fn ticks(pid: u32) -> anyhow::Result<u64> {
     let (_, fields) = stat.rsplit_once(") ").context("reading /proc")?;
     let field = |index: usize| fields.split(' ').nth(index).and_then(|text| text.parse::<u64>().ok());
     Ok(field(11).context("utime")? + field(12).context("stime")?)
+}
+
+/// The ticks of a process and its children, those that ended too.
+fn tree_ticks(pid: u32) -> anyhow::Result<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let (_, fields) = stat.rsplit_once(") ").context("reading /proc")?;
+    let ended: u64 = (13..15).filter_map(|index| fields.split(' ').nth(index)?.parse::<u64>().ok()).sum();
+    let mut total = ticks(pid)? + ended;
+    for entry in std::fs::read_dir("/proc")?.flatten() {
+        let Some(child) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let Ok(stat) = std::fs::read_to_string(format!("/proc/{child}/stat")) else { continue };
+        let parent = stat.rsplit_once(") ").and_then(|(_, fields)| fields.split(' ').nth(1)?.parse::<u32>().ok());
+        if parent == Some(pid) {
+            total += ticks(child).unwrap_or(0);
+        }
+    }
+    Ok(total)
 }
 
 fn rss(pid: u32) -> anyhow::Result<u64> {

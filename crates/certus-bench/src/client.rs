@@ -91,7 +91,8 @@ impl Client {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("host{number}.load.localhost");
-        let key = KeyPair::from_pkcs8(&self.keys[usize::try_from(number)? % KEYS].to_pkcs8())?;
+        let kept = self.keys.get(usize::try_from(number)? % KEYS).context("no keys")?;
+        let key = KeyPair::from_pkcs8(&kept.to_pkcs8())?;
         let request = csr(&[&name], &key, &CsrOptions::default())?;
         let identifiers = vec![RawIdentifier { kind: "dns".to_owned(), value: name }];
         let wish = serde_json::to_vec(&NewOrder { identifiers, ..NewOrder::default() })?;

@@ -45,8 +45,9 @@ pub const MAX_CLOCK_BEHIND: Duration = Duration::from_secs(60);
 pub const RETRY_WAIT: Duration = Duration::from_secs(2);
 /// The longest such wait.
 pub const MAX_RETRY_WAIT: Duration = Duration::from_secs(60);
-/// Jobs of which the store may or may not have heard, because a write's outcome is not known. Each costs 24 octets and a
-/// write; more come together only in an outage, and those beyond are freed when the process ends.
+/// Jobs whose keeping had an unknown outcome: each costs 24 octets and a write later on.
+///
+/// More come together only in an outage; those beyond are freed when the process ends.
 pub const MAX_DOUBTFUL: usize = 10_000;
 /// How long an order stays open. The usual week lets a person mend a firewall in between.
 pub const ORDER_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);

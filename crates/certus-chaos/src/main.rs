@@ -13,7 +13,7 @@ use clap::Parser;
 /// Runs certus with faults.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// METHOD:before|after:error|kill[:NTH]
+    /// `METHOD:before|after:error|kill`, and perhaps `:NTH`
     #[arg(long = "fault")]
     faults: Vec<Fault>,
     /// The file for what is signed

@@ -9,6 +9,8 @@ mod config;
 mod database;
 mod migration;
 mod operation;
+mod password;
+mod postgres;
 mod reads;
 mod rows;
 mod sql;
@@ -23,6 +25,8 @@ use std::sync::Arc;
 use certus_ca::ports::{Store, StoreError};
 
 pub use config::{StoreUrl, StoreUrlError};
+pub use password::Password;
+pub use postgres::PostgresConfig;
 pub use sqlite::SqliteConfig;
 
 /// Opens a store and brings its schema up to date. It closes when the last clone of the returned handle is dropped;
@@ -34,5 +38,6 @@ pub use sqlite::SqliteConfig;
 pub async fn connect(url: &StoreUrl) -> Result<Arc<dyn Store>, StoreError> {
     match url {
         StoreUrl::Sqlite(config) => Ok(Arc::new(sqlite::connect(config)?)),
+        StoreUrl::Postgres(config) => Ok(Arc::new(postgres::connect(config).await?)),
     }
 }

@@ -20,6 +20,10 @@ pub(crate) struct Migration {
 pub(crate) const SQLITE: &[Migration] =
     &[Migration { version: 1, name: "initial", sql: include_str!("../migrations/sqlite/V1__initial.sql") }];
 
+/// What leads a PostgreSQL store there.
+pub(crate) const POSTGRES: &[Migration] =
+    &[Migration { version: 1, name: "initial", sql: include_str!("../migrations/postgres/V1__initial.sql") }];
+
 /// The schema this binary knows.
 pub(crate) const KNOWN: u32 = 1;
 
@@ -40,7 +44,7 @@ mod tests {
 
     #[test]
     fn migrations_have_no_gaps_and_end_at_the_known_schema() {
-        for migrations in [SQLITE] {
+        for migrations in [SQLITE, POSTGRES] {
             let versions: Vec<u32> = migrations.iter().map(|migration| migration.version).collect();
             assert_eq!(versions, (1..=KNOWN).collect::<Vec<_>>());
         }

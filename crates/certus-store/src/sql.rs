@@ -4,7 +4,7 @@
 /// Names SQL texts, and lists them so that a test can prepare each against the schema.
 macro_rules! sql {
     ($($(#[$doc:meta])* $name:ident = $sql:expr;)+) => {
-        $($(#[$doc])* const $name: &str = $sql;)+
+        $($(#[$doc])* pub(super) const $name: &str = $sql;)+
         /// Every statement of this file.
         pub(super) const ALL: &[&str] = &[$($name),+];
     };

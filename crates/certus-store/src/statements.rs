@@ -5,3 +5,9 @@
 pub fn sqlite() -> Vec<&'static str> {
     crate::sqlite::statements()
 }
+
+/// Those of the PostgreSQL backend.
+#[must_use]
+pub fn postgres() -> Vec<&'static str> {
+    crate::postgres::statements()
+}

@@ -1,8 +1,8 @@
 //! What is particular to Unix: who may read a file.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 /// Makes a file that its owner alone may read and write, unless it is there. SQLite gives its companions the same mode.
@@ -12,4 +12,9 @@ pub(crate) fn create_private(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+/// Whether anyone but the owner may read or write an open file.
+pub(crate) fn is_open_to_others(file: &File) -> io::Result<bool> {
+    Ok(file.metadata()?.permissions().mode() & 0o077 != 0)
 }

@@ -88,7 +88,7 @@ impl FromStr for Fault {
         let parts: Vec<&str> = text.split(':').collect();
         let (method, moment, effect, nth) = match parts.as_slice() {
             [method, moment, effect] => (*method, *moment, *effect, 1),
-            [method, moment, effect, nth] => (*method, *moment, *effect, nth.parse().map_err(|_| bad())?),
+            [method, moment, effect, nth] => (*method, *moment, *effect, nth.parse().or(Err(bad()))?),
             _ => return Err(bad()),
         };
         if !COMMIT_POINTS.contains(&method) {

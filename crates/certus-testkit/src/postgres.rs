@@ -17,6 +17,8 @@ use crate::unix;
 const VERSIONS: &str = "/usr/lib/postgresql";
 /// The superuser of the cluster, and the owner of its databases.
 const USER: &str = "certus";
+/// The port that names the socket, unless a setting says another.
+const PORT: u16 = 5432;
 /// What the server says when it can be asked.
 const READY: &str = "database system is ready to accept connections";
 
@@ -27,6 +29,7 @@ pub struct PostgresServer {
     directory: TempDir,
     as_user: Option<(u32, u32)>,
     settings: Vec<String>,
+    port: u16,
     process: Option<Child>,
 }
 
@@ -55,8 +58,9 @@ impl PostgresServer {
         if let Some((uid, gid)) = as_user {
             unix::give(directory.path(), uid, gid)?;
         }
+        let port = settings.iter().find_map(|setting| setting.strip_prefix("port=")?.parse().ok()).unwrap_or(PORT);
         let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
-        let mut server = Self { programs, directory, as_user, settings, process: None };
+        let mut server = Self { programs, directory, as_user, settings, port, process: None };
         let output = server
             .command("initdb")
             .args(["--username", USER, "--auth", "trust", "--encoding", "UTF8", "--locale", "C.UTF-8"])
@@ -78,7 +82,7 @@ impl PostgresServer {
             .command("createdb")
             .args(["--host"])
             .arg(self.directory.path())
-            .args(["--username", USER, "--no-password", name])
+            .args(["--port", &self.port.to_string(), "--username", USER, "--no-password", name])
             .output()?;
         succeeded("createdb", &output)?;
         Ok(self.url(name))
@@ -87,7 +91,7 @@ impl PostgresServer {
     /// The URL of a database of this server.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
-        format!("postgres://{USER}@/{database}?host={}", self.directory.path().display())
+        format!("postgres://{USER}@/{database}?host={}&port={}", self.directory.path().display(), self.port)
     }
 
     /// The directory of the server's socket: what `host` is to a client.
@@ -96,10 +100,30 @@ impl PostgresServer {
         self.directory.path()
     }
 
-    /// The directory of the server's data; `postgresql.auto.conf` and certificates go there.
-    #[must_use]
-    pub fn data(&self) -> PathBuf {
+    fn data(&self) -> PathBuf {
         self.directory.path().join("data")
+    }
+
+    /// Writes a file of the server's data directory (`pg_hba.conf`, `server.crt`), for the server alone to read. It is
+    /// taken in by [`PostgresServer::restart`].
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn write_file(&self, name: &str, contents: &str) -> io::Result<()> {
+        let path = self.data().join(name);
+        fs::write(&path, contents)?;
+        unix::make_private(&path)?;
+        match self.as_user {
+            Some((uid, gid)) => unix::give(&path, uid, gid),
+            None => Ok(()),
+        }
+    }
+
+    /// The process id of the server, while it runs.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Child::id)
     }
 
     /// Asks one statement of a database as its owner, past any store. Returns the rows, columns parted by `|`.
@@ -112,7 +136,8 @@ impl PostgresServer {
             .command("psql")
             .arg("--host")
             .arg(self.directory.path())
-            .args(["--username", USER, "--no-password", "--no-psqlrc", "--tuples-only", "--no-align"])
+            .args(["--port", &self.port.to_string(), "--username", USER, "--no-password", "--no-psqlrc"])
+            .args(["--tuples-only", "--no-align"])
             .args(["--set", "ON_ERROR_STOP=1", "--command", statement, database])
             .output()?;
         succeeded("psql", &output)?;
@@ -196,7 +221,8 @@ impl Drop for PostgresServer {
 fn programs() -> io::Result<PathBuf> {
     let missing = || io::Error::new(io::ErrorKind::NotFound, "PostgreSQL is not installed; install postgresql");
     let mut versions: Vec<(u32, PathBuf)> = Vec::new();
-    for entry in fs::read_dir(VERSIONS).map_err(|_| missing())? {
+    let Ok(entries) = fs::read_dir(VERSIONS) else { return Err(missing()) };
+    for entry in entries {
         let entry = entry?;
         let bin = entry.path().join("bin");
         if let Some(version) = entry.file_name().to_str().and_then(|name| name.parse().ok())

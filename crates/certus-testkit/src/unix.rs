@@ -1,7 +1,7 @@
 //! What only Unix has.
 
 use std::io;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 use std::process::Child;
 
@@ -20,6 +20,15 @@ pub fn is_root() -> bool {
 /// What the system says.
 pub fn give(path: &Path, uid: u32, gid: u32) -> io::Result<()> {
     chown(path, Some(uid), Some(gid))
+}
+
+/// Makes a file its owner's alone.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn make_private(path: &Path) -> io::Result<()> {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
 }
 
 /// Asks a child to end at once without tidying up (`SIGQUIT`, which is how PostgreSQL takes it).

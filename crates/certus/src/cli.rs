@@ -153,11 +153,11 @@ pub(crate) struct InitArgs {
     /// Where to make it
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(crate) dir: PathBuf,
-    /// Where clients reach the ACME service: https://HOST[:PORT]
-    #[arg(long, value_name = "URL")]
+    /// Where clients reach the ACME service.
+    #[arg(help = "Where clients reach the ACME service: https://HOST[:PORT]", long, value_name = "URL")]
     pub(crate) external_url: Option<ExternalUrl>,
-    /// Where issuers and CRLs are published: http://HOST[:PORT][/PATH]
-    #[arg(long, value_name = "URL")]
+    /// Where issuers and CRLs are published.
+    #[arg(help = "Where issuers and CRLs are published: http://HOST[:PORT][/PATH]", long, value_name = "URL")]
     pub(crate) pki_url: Option<PkiUrl>,
     /// Where ACME is listened for [default: every address, the port of --external-url]
     #[arg(long, value_name = "ADDR:PORT")]
@@ -194,8 +194,13 @@ pub(crate) struct InitArgs {
     /// The same, in this credential of the service manager ($CREDENTIALS_DIRECTORY/NAME)
     #[arg(long, value_name = "NAME")]
     pub(crate) credential: Option<String>,
-    /// The store: sqlite, sqlite:PATH, or postgres://USER@HOST[,HOST2]/DATABASE
-    #[arg(long, value_name = "URL", default_value = "sqlite")]
+    /// The store.
+    #[arg(
+        help = "The store: sqlite, sqlite:PATH, or postgres://USER@HOST[,HOST2]/DATABASE",
+        long,
+        value_name = "URL",
+        default_value = "sqlite"
+    )]
     pub(crate) store: String,
     /// Print one JSON document; ask nothing
     #[arg(long)]

@@ -13,6 +13,7 @@ use certus_ca::{Ca, Parts};
 use certus_http::{PkiSite, Urls};
 use certus_pki::{Certificate, CertificateChain, Clock, Issuer, Profile, Signer, SubjectName, SystemClock, Timestamp};
 use certus_signer::{FileSigner, Secret};
+use certus_store::{Password, StoreUrl};
 use certus_validate::Validators;
 
 use crate::config::{self, Config, ExternalUrl, SecretSource};
@@ -174,12 +175,7 @@ fn issuers(config: &Config, surroundings: &Surroundings, hooks: Hooks) -> anyhow
 
 /// Refuses a store's URL that no start could use.
 pub(crate) fn check_store_url(url: &str) -> anyhow::Result<()> {
-    if url::Url::parse(url).is_ok_and(|url| url.password().is_some()) {
-        bail!(
-            "a password does not belong in a URL, which others can see; give it by passfile, password_file or credential"
-        );
-    }
-    certus_store::StoreUrl::parse(url, Path::new("certus.db"))?;
+    StoreUrl::parse(url, Path::new("certus.db"))?;
     Ok(())
 }
 
@@ -189,8 +185,8 @@ pub(crate) async fn store(
     surroundings: &Surroundings,
     hooks: Hooks,
 ) -> anyhow::Result<Arc<dyn Store>> {
-    let settings = store_config(config, surroundings)?;
-    let store = certus_store::connect(&settings).await.context("the store cannot be opened")?;
+    let url = store_url(config, surroundings)?;
+    let store = certus_store::connect(&url).await.context("the store cannot be opened")?;
     Ok((hooks.store)(store))
 }
 
@@ -265,12 +261,22 @@ fn read(path: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
 }
 
-fn store_config(config: &Config, surroundings: &Surroundings) -> anyhow::Result<certus_store::StoreUrl> {
+fn store_url(config: &Config, surroundings: &Surroundings) -> anyhow::Result<StoreUrl> {
+    let url = &config.store.url;
     let database = StateDir::of(&config.directory).database();
-    let mut settings = certus_store::StoreUrl::parse(&config.store.url, &database)
-        .with_context(|| format!("the setting url = {:?} of [store] cannot be used", config.store.url))?;
-    match &mut settings {
-        certus_store::StoreUrl::Sqlite(sqlite) => sqlite.path = config.directory.join(&sqlite.path),
+    let parsed = StoreUrl::parse(url, &database).context("the setting url of [store] cannot be used")?;
+    let mut parsed = match parsed {
+        StoreUrl::Sqlite(mut sqlite) => {
+            sqlite.path = config.directory.join(&sqlite.path);
+            StoreUrl::Sqlite(sqlite)
+        }
+        StoreUrl::Postgres(postgres) => StoreUrl::Postgres(postgres),
+    };
+    if let Some(passfile) = config.store.passfile.as_ref().or(surroundings.passfile.as_ref()) {
+        parsed = parsed.with_passfile(passfile);
     }
-    Ok(settings)
+    if let Some(password) = surroundings.secret(&config.store.password)? {
+        parsed = parsed.with_password(Password::new(password.reveal()));
+    }
+    Ok(parsed)
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use certus_ca::ports::StoreError;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
 use super::SqliteConfig;
@@ -17,9 +18,12 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Bytes of a page; SQLite's own default, said so that [`SqliteConfig::max_bytes`] can be counted in pages.
 const PAGE: u64 = 4096;
 /// Pages in the log after which the writer itself copies them into the file. The checkpointer does most of it before.
-const AUTOCHECKPOINT_PAGES: u32 = 4000;
+const AUTOCHECKPOINT_PAGES: u32 = 8000;
 /// What is left of the log's file once it was emptied; more than a busy second fills.
 const JOURNAL_BYTES: u32 = 64 * 1024 * 1024;
+/// Memory the writer may use for pages: what a thousand certificates in one transaction change fits, so that none is
+/// written twice.
+const WRITER_CACHE_KIB: i64 = 24 * 1024;
 /// Statements kept prepared on a connection: all of them, with room.
 const STATEMENTS: usize = 160;
 
@@ -48,7 +52,7 @@ pub(super) fn writer(config: &SqliteConfig) -> Result<Connection, StoreError> {
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "wal_autocheckpoint", AUTOCHECKPOINT_PAGES)?;
         connection.pragma_update(None, "journal_size_limit", JOURNAL_BYTES)?;
-        connection.pragma_update(None, "cache_size", -8 * 1024)?;
+        connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
         if let Some(bytes) = config.max_bytes {
             connection.pragma_update(None, "max_page_count", rows::number_column(bytes / PAGE))?;
         }
@@ -79,6 +83,11 @@ fn connection(path: &Path) -> rusqlite::Result<Connection> {
     )?;
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Without this, SQLite plans a prepared statement anew whenever a bound value might change the plan: measured, a sixth
+    // of all the time an authority spends.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    // Savepoints keep what they may have to undo in memory, not in a file of their own.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     Ok(connection)
 }
 

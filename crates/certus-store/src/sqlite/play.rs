@@ -10,6 +10,7 @@ use crate::rows::millis;
 
 pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
 pub(super) const COMMIT: &str = "COMMIT";
+pub(super) const ROLLBACK: &str = "ROLLBACK";
 pub(super) const SAVEPOINT: &str = "SAVEPOINT operation";
 pub(super) const RELEASE: &str = "RELEASE operation";
 pub(super) const ROLLBACK_TO: &str = "ROLLBACK TO operation";

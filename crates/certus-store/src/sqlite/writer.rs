@@ -90,6 +90,9 @@ impl Writer {
         };
         let connection = &*self.connection.insert(connection);
         run(connection, play::BEGIN)?;
+        if let [alone] = batch {
+            return Ok(vec![play_alone(connection, alone)?]);
+        }
         let mut outcomes = Vec::with_capacity(batch.len());
         for envelope in batch {
             outcomes.push(play_one(connection, envelope)?);
@@ -97,6 +100,22 @@ impl Writer {
         // COMMIT POINT: past this line every operation of the batch that was not refused is durable.
         run(connection, play::COMMIT)?;
         Ok(outcomes)
+    }
+}
+
+/// Plays the only operation of a batch, which needs no savepoint: what is refused takes the transaction with it.
+fn play_alone(connection: &Connection, envelope: &Envelope) -> Result<Result<Reply, StoreError>, StoreError> {
+    match play::play(connection, &envelope.transaction) {
+        Ok(reply) => {
+            // COMMIT POINT: past this line the operation is durable.
+            run(connection, play::COMMIT)?;
+            Ok(Ok(reply))
+        }
+        Err(Fault::Broken(error)) if connection.is_autocommit() => Err(unavailable(error)),
+        Err(fault) => {
+            run(connection, play::ROLLBACK)?;
+            Ok(Err(refused(fault)))
+        }
     }
 }
 
@@ -113,12 +132,16 @@ fn play_one(connection: &Connection, envelope: &Envelope) -> Result<Result<Reply
         Err(fault) => {
             run(connection, play::ROLLBACK_TO)?;
             run(connection, play::RELEASE)?;
-            if let Fault::Broken(error) = &fault {
-                tracing::error!(error = error as &dyn std::error::Error, "a write failed");
-            }
-            Ok(Err(fault.into()))
+            Ok(Err(refused(fault)))
         }
     }
+}
+
+fn refused(fault: Fault) -> StoreError {
+    if let Fault::Broken(error) = &fault {
+        tracing::error!(error = error as &dyn std::error::Error, "a write failed");
+    }
+    fault.into()
 }
 
 fn run(connection: &Connection, statement: &str) -> Result<(), StoreError> {

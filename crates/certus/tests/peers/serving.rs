@@ -1,5 +1,7 @@
 //! Certbot and lego obtain and renew from `certus ca serve`; OpenSSL and Java accept what they got.
 
+use certus_testkit::postgres::PostgresServer;
+
 use crate::authority::Authority;
 use crate::clients::{Certbot, Lego, Obtained, folder, leaf};
 use crate::judges::{keytool_accepts, openssl_accepts};
@@ -32,4 +34,10 @@ async fn peers_are_served(store: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn certbot_and_lego_obtain_and_renew_on_sqlite() {
     peers_are_served("sqlite").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn certbot_and_lego_obtain_and_renew_on_postgres() {
+    let server = PostgresServer::start().unwrap();
+    peers_are_served(&server.create_database("peers").unwrap()).await;
 }

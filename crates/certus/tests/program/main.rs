@@ -5,6 +5,7 @@ mod check;
 mod golden;
 mod init;
 mod laboratory;
+mod postgres;
 mod process;
 mod running;
 mod words;

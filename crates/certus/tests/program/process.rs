@@ -94,6 +94,19 @@ impl Site {
         site
     }
 
+    /// Another node of the same authority: the same settings, issuers and root, listening elsewhere.
+    pub(crate) fn twin(other: &Self) -> Self {
+        let temporary = tempfile::tempdir().unwrap();
+        let dir = temporary.path().canonicalize().unwrap().join("ca");
+        copy(&other.dir, &dir);
+        let [port, pki_port] = free_ports();
+        let twin = Self { _temporary: temporary, dir, port, pki_port };
+        for (setting, from, to) in [("listen", other.port, port), ("pki_listen", other.pki_port, pki_port)] {
+            twin.edit(&format!("{setting} = \"127.0.0.1:{from}\""), &format!("{setting} = \"127.0.0.1:{to}\""));
+        }
+        twin
+    }
+
     /// The command that makes it.
     pub(crate) fn init(&self, more: &[&str]) -> Command {
         let Self { port, pki_port, .. } = self;
@@ -132,6 +145,21 @@ impl Site {
         assert!(text.contains(from), "{from:?} is not in {text}");
         std::fs::write(&file, text.replace(from, to)).unwrap();
     }
+}
+
+/// Copies a directory with what is in it, permissions too.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), &target).unwrap();
+        }
+    }
+    std::fs::set_permissions(to, std::fs::metadata(from).unwrap().permissions()).unwrap();
 }
 
 /// Two ports that were free a moment ago.

@@ -2,18 +2,19 @@
 //!
 //! A backend's test file names it in `store_conformance!` together with a function that makes an empty store.
 
-pub mod accounts;
-pub mod audit;
-pub mod authority;
-pub mod certificates;
-pub mod concurrency;
-pub mod issuing;
-pub mod jobs;
-pub mod made;
-pub mod orders;
-pub mod reaping;
-pub mod schema;
-pub mod unix;
+pub(crate) mod accounts;
+pub(crate) mod audit;
+pub(crate) mod authority;
+pub(crate) mod certificates;
+pub(crate) mod concurrency;
+pub(crate) mod issuing;
+pub(crate) mod jobs;
+pub(crate) mod made;
+pub(crate) mod orders;
+pub(crate) mod reaping;
+pub(crate) mod schema;
+pub(crate) mod tls;
+pub(crate) mod unix;
 
 use std::any::Any;
 use std::fmt::Debug;
@@ -25,19 +26,19 @@ use certus_store::{StoreUrl, connect};
 
 /// An empty store with one process at work on it, and a way past it into its tables.
 #[derive(Debug)]
-pub struct Subject {
+pub(crate) struct Subject {
     /// The store.
-    pub store: Arc<dyn Store>,
+    pub(crate) store: Arc<dyn Store>,
     /// Where it is.
-    pub url: StoreUrl,
+    pub(crate) url: StoreUrl,
     /// A process that is registered.
-    pub process: ProcessId,
+    pub(crate) process: ProcessId,
     /// A way to its tables.
-    pub tables: Box<dyn Tables>,
+    pub(crate) tables: Box<dyn Tables>,
 }
 
 /// Statements past the store: what no version of Certus writes, and clocks that have moved on.
-pub trait Tables: Debug + Any + Send + Sync {
+pub(crate) trait Tables: Debug + Any + Send + Sync {
     /// Runs statements; where the backends' SQL differs, the test says it in words that both know.
     fn run(&self, statements: &str);
     /// The single number that a query gives.
@@ -46,7 +47,7 @@ pub trait Tables: Debug + Any + Send + Sync {
 
 impl Subject {
     /// A store that was just made.
-    pub async fn new(url: StoreUrl, tables: Box<dyn Tables>) -> Self {
+    pub(crate) async fn new(url: StoreUrl, tables: Box<dyn Tables>) -> Self {
         let store = connect(&url).await.unwrap();
         let process = made::process();
         store.register_process(&process).await.unwrap();
@@ -54,12 +55,12 @@ impl Subject {
     }
 
     /// Another handle on the same store, as after a restart or on another node.
-    pub async fn again(&self) -> Arc<dyn Store> {
+    pub(crate) async fn again(&self) -> Arc<dyn Store> {
         connect(&self.url).await.unwrap()
     }
 
     /// Another process at work on it. On SQLite it takes over.
-    pub async fn another_process(&self) -> ProcessId {
+    pub(crate) async fn another_process(&self) -> ProcessId {
         let process: Process = made::process();
         self.store.register_process(&process).await.unwrap();
         process.id

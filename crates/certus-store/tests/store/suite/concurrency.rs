@@ -14,7 +14,7 @@ use super::{Subject, made};
 /// Writers at once.
 const WRITERS: usize = 64;
 
-pub async fn one_of_many_writers_wins_each_version(subject: &Subject) {
+pub(crate) async fn one_of_many_writers_wins_each_version(subject: &Subject) {
     const ROUNDS: u64 = 5;
     let account = made::kept_account(&*subject.store).await;
     for round in 1..=ROUNDS {
@@ -42,7 +42,7 @@ pub async fn one_of_many_writers_wins_each_version(subject: &Subject) {
     }
 }
 
-pub async fn many_flows_at_once_all_succeed(subject: &Subject) {
+pub(crate) async fn many_flows_at_once_all_succeed(subject: &Subject) {
     made::known_issuer(&*subject.store).await;
     let mut flows = JoinSet::new();
     for n in 0..WRITERS {
@@ -63,17 +63,11 @@ pub async fn many_flows_at_once_all_succeed(subject: &Subject) {
     assert_eq!(subject.tables.number("SELECT count(*) FROM certificate_evidence"), certificates * 2);
 }
 
-pub async fn a_caller_that_leaves_undoes_nothing(subject: &Subject) {
-    let store = Arc::clone(&subject.store);
+pub(crate) async fn a_caller_that_leaves_undoes_nothing(subject: &Subject) {
     let account = made::account();
-    let kept = account.clone();
-    let caller = tokio::task::spawn(async move {
-        let audit = made::event(Action::AccountCreated, kept.id);
-        let write = store.create_account(&kept, audit);
-        // Asked once, which hands the write over; then the caller is gone.
-        assert!(write.now_or_never().is_none());
-    });
-    caller.await.unwrap();
+    // Asked once, which hands the write over; then the caller is gone.
+    let audit = made::event(Action::AccountCreated, account.id);
+    assert!(subject.store.create_account(&account, audit).now_or_never().is_none());
     // Whatever is written after it is written after it.
     let audit = made::event(Action::AccountCreated, account.id);
     let second = subject.store.create_account(&Account::open(account.key.clone(), Vec::new(), NOW), audit).await;

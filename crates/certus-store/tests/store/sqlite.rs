@@ -1,17 +1,16 @@
 //! The suite on SQLite, and what is SQLite's own: the file, its size, its lock.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
-
-mod suite;
-
 use std::path::{Path, PathBuf};
 
 use certus_ca::audit::Action;
 use certus_ca::ports::StoreError;
 use certus_store::{SqliteConfig, StoreUrl, connect, statements};
 use rusqlite::{Connection, OpenFlags};
-use suite::{Subject, Tables, made, unix};
+
 use tempfile::TempDir;
+
+use crate::store_conformance;
+use crate::suite::{Subject, Tables, made, unix};
 
 #[derive(Debug)]
 struct File {
@@ -94,6 +93,7 @@ async fn a_file_that_another_program_locks_is_unavailable_and_then_works_again()
 fn url_path(url: &StoreUrl) -> PathBuf {
     match url {
         StoreUrl::Sqlite(config) => config.path.clone(),
+        StoreUrl::Postgres(_) => panic!("not a file"),
     }
 }
 

@@ -22,7 +22,7 @@ async fn all(subject: &Subject, suffix: Option<&str>, limit: u32) -> (Vec<Certif
     }
 }
 
-pub async fn lists_go_on_after_a_key(subject: &Subject) {
+pub(crate) async fn lists_go_on_after_a_key(subject: &Subject) {
     let store = &*subject.store;
     made::known_issuer(store).await;
     assert_eq!(all(subject, None, 10).await.0, []);
@@ -49,7 +49,7 @@ pub async fn lists_go_on_after_a_key(subject: &Subject) {
     assert_eq!(entries[0], expected);
 }
 
-pub async fn a_suffix_finds_what_lies_beneath_it(subject: &Subject) {
+pub(crate) async fn a_suffix_finds_what_lies_beneath_it(subject: &Subject) {
     made::known_issuer(&*subject.store).await;
     let certificates = [
         made::foreign(&[made::dns("example.com")]),
@@ -81,7 +81,7 @@ pub async fn a_suffix_finds_what_lies_beneath_it(subject: &Subject) {
     }
 }
 
-pub async fn certificates_are_loaded_all_or_none(subject: &Subject) {
+pub(crate) async fn certificates_are_loaded_all_or_none(subject: &Subject) {
     let store = &*subject.store;
     made::known_issuer(store).await;
     let account = made::kept_account(store).await;
@@ -107,7 +107,7 @@ pub async fn certificates_are_loaded_all_or_none(subject: &Subject) {
     made::load(&subject.store, &[]).await;
 }
 
-pub async fn addresses_are_names_too(subject: &Subject) {
+pub(crate) async fn addresses_are_names_too(subject: &Subject) {
     let store = &*subject.store;
     made::known_issuer(store).await;
     let names = [

@@ -7,7 +7,7 @@ use certus_ca::state::Account;
 
 use super::{Subject, made};
 
-pub async fn an_account_is_found_by_id_and_by_key(subject: &Subject) {
+pub(crate) async fn an_account_is_found_by_id_and_by_key(subject: &Subject) {
     let store = &*subject.store;
     let account = made::kept_account(store).await;
     let other = made::kept_account(store).await;
@@ -19,7 +19,7 @@ pub async fn an_account_is_found_by_id_and_by_key(subject: &Subject) {
     assert_eq!(store.account_by_key(&made::account().key.thumbprint()).await.unwrap(), None);
 }
 
-pub async fn a_key_has_one_account(subject: &Subject) {
+pub(crate) async fn a_key_has_one_account(subject: &Subject) {
     let store = &*subject.store;
     let account = made::kept_account(store).await;
     let second = Account::open(account.key.clone(), Vec::new(), made::NOW);
@@ -29,7 +29,7 @@ pub async fn a_key_has_one_account(subject: &Subject) {
     assert_eq!(store.account_by_key(&account.key.thumbprint()).await.unwrap().unwrap().value, account);
 }
 
-pub async fn an_update_needs_the_version_that_was_read(subject: &Subject) {
+pub(crate) async fn an_update_needs_the_version_that_was_read(subject: &Subject) {
     let store = &*subject.store;
     let account = made::kept_account(store).await;
     let audit = || made::event(Action::AccountUpdated, account.id);
@@ -45,7 +45,7 @@ pub async fn an_update_needs_the_version_that_was_read(subject: &Subject) {
     assert_eq!(stored, Stored { value: deactivated, version: Version(3) });
 }
 
-pub async fn an_account_that_no_version_writes_is_told_by_its_place(subject: &Subject) {
+pub(crate) async fn an_account_that_no_version_writes_is_told_by_its_place(subject: &Subject) {
     let store = &*subject.store;
     let account = made::kept_account(store).await;
     subject.tables.run("UPDATE accounts SET jwk = '{}'");

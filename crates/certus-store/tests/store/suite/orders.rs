@@ -10,7 +10,7 @@ use certus_ca::state::{Authorization, ChallengeState, Order};
 use super::made::{NOW, WEEK};
 use super::{Subject, made};
 
-pub async fn an_order_reads_back_as_it_was_opened(subject: &Subject) {
+pub(crate) async fn an_order_reads_back_as_it_was_opened(subject: &Subject) {
     let store = &*subject.store;
     let account = made::kept_account(store).await;
     // Not in the order of the alphabet: the client's order is kept.
@@ -30,7 +30,7 @@ pub async fn an_order_reads_back_as_it_was_opened(subject: &Subject) {
     assert!(matches!(again, Err(StoreError::Conflict)), "{again:?}");
 }
 
-pub async fn a_validation_begins_once_and_ends_with_its_job(subject: &Subject) {
+pub(crate) async fn a_validation_begins_once_and_ends_with_its_job(subject: &Subject) {
     let store = &*subject.store;
     let account = made::kept_account(store).await;
     let (order, authorizations) = made::kept_order(store, &account, &["a.example", "b.example"]).await;
@@ -65,7 +65,7 @@ pub async fn a_validation_begins_once_and_ends_with_its_job(subject: &Subject) {
     assert_eq!(order.version, Version(1), "an order's version is its own");
 }
 
-pub async fn a_validation_that_failed_is_kept_with_its_reason(subject: &Subject) {
+pub(crate) async fn a_validation_that_failed_is_kept_with_its_reason(subject: &Subject) {
     let store = &*subject.store;
     let account = made::kept_account(store).await;
     let (_, authorizations) = made::kept_order(store, &account, &["a.example"]).await;
@@ -77,7 +77,7 @@ pub async fn a_validation_that_failed_is_kept_with_its_reason(subject: &Subject)
     assert_eq!(read.failure(), Some(&made::problem()));
 }
 
-pub async fn an_authorization_is_given_up_once(subject: &Subject) {
+pub(crate) async fn an_authorization_is_given_up_once(subject: &Subject) {
     let store = &*subject.store;
     let account = made::kept_account(store).await;
     let (_, authorizations) = made::kept_order(store, &account, &["a.example"]).await;
@@ -90,7 +90,7 @@ pub async fn an_authorization_is_given_up_once(subject: &Subject) {
     assert_eq!(read, Stored { value: given_up, version: Version(2) });
 }
 
-pub async fn what_is_open_is_counted(subject: &Subject) {
+pub(crate) async fn what_is_open_is_counted(subject: &Subject) {
     let store = &*subject.store;
     let account = made::kept_account(store).await;
     let other = made::kept_account(store).await;
@@ -123,7 +123,7 @@ pub async fn what_is_open_is_counted(subject: &Subject) {
     assert_eq!(store.open_counts(other.id, NOW).await.unwrap(), OpenCounts { orders: 1, authorizations: 1 });
 }
 
-pub async fn a_hundred_names_are_an_order(subject: &Subject) {
+pub(crate) async fn a_hundred_names_are_an_order(subject: &Subject) {
     let store = &*subject.store;
     let account = made::kept_account(store).await;
     let names: Vec<String> = (0..100).map(|n| format!("n{}.example", (n * 37) % 100)).collect();

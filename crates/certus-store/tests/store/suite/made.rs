@@ -16,45 +16,45 @@ use certus_ca::state::{
 use certus_pki::{DnsName, KeyAlgorithm, KeyPair, PublicKey, SerialNumber, SubjectName, Timestamp};
 
 /// The time of the suite: a clock that stands, with a fraction of a second.
-pub const NOW: Timestamp = Timestamp::from_unix_millis(1_790_000_000_123);
+pub(crate) const NOW: Timestamp = Timestamp::from_unix_millis(1_790_000_000_123);
 /// A week.
-pub const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+pub(crate) const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 /// The issuer of the suite.
-pub const ISSUER: &str = "0123456789abcdef0123";
+pub(crate) const ISSUER: &str = "0123456789abcdef0123";
 
-pub fn process() -> Process {
+pub(crate) fn process() -> Process {
     Process { id: ProcessId::random(), host: "node.example".into(), pid: 4321, version: "0.1.0".into() }
 }
 
-pub fn event(action: Action, object: impl ToString) -> AuditEvent {
+pub(crate) fn event(action: Action, object: impl ToString) -> AuditEvent {
     event_at(NOW, action, object)
 }
 
-pub fn event_at(at: Timestamp, action: Action, object: impl ToString) -> AuditEvent {
+pub(crate) fn event_at(at: Timestamp, action: Action, object: impl ToString) -> AuditEvent {
     let request = Some(RequestId::from_bytes([7; 16]));
     AuditEvent { at, actor: Actor::Authority, action, object: object.to_string(), request }
 }
 
-pub fn key() -> PublicKey {
+pub(crate) fn key() -> PublicKey {
     KeyPair::generate(KeyAlgorithm::EcP256).unwrap().public_key().clone()
 }
 
-pub fn account() -> Account {
+pub(crate) fn account() -> Account {
     let contact = vec!["mailto:a@example.org".to_owned(), "mailto:\"q\\\"\"@example.org".to_owned()];
     Account::open(Jwk::from_public_key(&key()), contact, NOW)
 }
 
-pub async fn kept_account(store: &dyn Store) -> Account {
+pub(crate) async fn kept_account(store: &dyn Store) -> Account {
     let account = account();
     store.create_account(&account, event(Action::AccountCreated, account.id)).await.unwrap();
     account
 }
 
-pub fn identifier(name: &str) -> Identifier {
+pub(crate) fn identifier(name: &str) -> Identifier {
     Identifier::parse(&RawIdentifier { kind: "dns".into(), value: name.into() }).unwrap()
 }
 
-pub fn order(account: &Account, names: &[&str], expires: Timestamp) -> (Order, Vec<Authorization>) {
+pub(crate) fn order(account: &Account, names: &[&str], expires: Timestamp) -> (Order, Vec<Authorization>) {
     let authorizations: Vec<Authorization> = names
         .iter()
         .map(|name| Authorization::open(account.id, identifier(name), &[ChallengeType::Http01], NOW, expires))
@@ -62,17 +62,17 @@ pub fn order(account: &Account, names: &[&str], expires: Timestamp) -> (Order, V
     (Order::open(account.id, "classic".into(), &authorizations, NOW, expires), authorizations)
 }
 
-pub async fn kept_order(store: &dyn Store, account: &Account, names: &[&str]) -> (Order, Vec<Authorization>) {
+pub(crate) async fn kept_order(store: &dyn Store, account: &Account, names: &[&str]) -> (Order, Vec<Authorization>) {
     let (order, authorizations) = order(account, names, NOW + WEEK);
     store.open_order(&order, &authorizations, event(Action::OrderOpened, order.id)).await.unwrap();
     (order, authorizations)
 }
 
-pub fn job(task: Task) -> Job {
+pub(crate) fn job(task: Task) -> Job {
     Job { id: JobId::random(), task, request: RequestId::random() }
 }
 
-pub fn evidence() -> Evidence {
+pub(crate) fn evidence() -> Evidence {
     let perspective = |name: &str, last: u8| Perspective {
         name: name.into(),
         resolver: "192.0.2.53:53".into(),
@@ -84,24 +84,24 @@ pub fn evidence() -> Evidence {
     Evidence { perspectives: vec![perspective("primary", 10), perspective("far", 9)] }
 }
 
-pub fn problem() -> Problem {
+pub(crate) fn problem() -> Problem {
     Problem::new(ProblemKind::Connection, "nobody answered at 192.0.2.10:80; \"quoted\", ümlaut, \u{0}")
 }
 
 /// The authorization with its first challenge under way.
-pub fn begun(authorization: Authorization) -> (Authorization, ChallengeId) {
+pub(crate) fn begun(authorization: Authorization) -> (Authorization, ChallengeId) {
     let challenge = authorization.challenges[0].id;
     match authorization.begin(challenge, NOW) {
         Begun::Started(begun) => (begun, challenge),
-        other => panic!("{other:?}"),
+        Begun::Running | Begun::Closed => panic!("it does not begin"),
     }
 }
 
-pub fn control(authorization: &Authorization) -> ValidatedControl {
+pub(crate) fn control(authorization: &Authorization) -> ValidatedControl {
     ValidatedControl::assertion(authorization.identifier.clone(), ChallengeType::Http01, evidence())
 }
 
-pub async fn begin_validation(
+pub(crate) async fn begin_validation(
     store: &dyn Store,
     process: ProcessId,
     stored: Stored<Authorization>,
@@ -114,7 +114,7 @@ pub async fn begin_validation(
     (lease, store.authorization(authorization.id).await.unwrap().unwrap())
 }
 
-pub async fn settle(
+pub(crate) async fn settle(
     store: &dyn Store,
     lease: Lease,
     stored: Stored<Authorization>,
@@ -128,7 +128,7 @@ pub async fn settle(
 }
 
 /// Validates every authorization of an order.
-pub async fn validate(store: &dyn Store, process: ProcessId, order: OrderId) {
+pub(crate) async fn validate(store: &dyn Store, process: ProcessId, order: OrderId) {
     let stored = store.order(order).await.unwrap().unwrap();
     for authorization in stored.value.authorizations {
         let stored = store.authorization(authorization.id).await.unwrap().unwrap();
@@ -139,7 +139,7 @@ pub async fn validate(store: &dyn Store, process: ProcessId, order: OrderId) {
 }
 
 /// Finalizes a ready order; the lease of its job, and the order as it is then.
-pub async fn begin_issuance(store: &dyn Store, process: ProcessId, order: OrderId) -> (Lease, Stored<Order>) {
+pub(crate) async fn begin_issuance(store: &dyn Store, process: ProcessId, order: OrderId) -> (Lease, Stored<Order>) {
     let stored = store.order(order).await.unwrap().unwrap();
     let processing = stored.value.order.begin_issuance(&stored.value.authorizations, key(), NOW).unwrap();
     let job = job(Task::Issue { order });
@@ -150,11 +150,11 @@ pub async fn begin_issuance(store: &dyn Store, process: ProcessId, order: OrderI
     (lease, Stored { value: processing, version: stored.version })
 }
 
-pub async fn known_issuer(store: &dyn Store) {
+pub(crate) async fn known_issuer(store: &dyn Store) {
     store.register_issuer(ISSUER, "chain", event(Action::IssuerRegistered, ISSUER)).await.unwrap();
 }
 
-pub fn intent(order: Option<OrderId>) -> Intent {
+pub(crate) fn intent(order: Option<OrderId>) -> Intent {
     Intent {
         order,
         issuer: ISSUER.into(),
@@ -166,17 +166,17 @@ pub fn intent(order: Option<OrderId>) -> Intent {
     }
 }
 
-pub async fn kept_intent(store: &dyn Store, lease: Lease, order: OrderId) -> Intent {
+pub(crate) async fn kept_intent(store: &dyn Store, lease: Lease, order: OrderId) -> Intent {
     let intent = intent(Some(order));
     store.record_intent(lease, &intent, event(Action::IntentRecorded, &intent.serial)).await.unwrap();
     intent
 }
 
-pub fn dns(name: &str) -> SubjectName {
+pub(crate) fn dns(name: &str) -> SubjectName {
     SubjectName::Dns(DnsName::parse(name).unwrap())
 }
 
-pub fn certificate(intent: &Intent, account: Option<&Account>, names: &[SubjectName]) -> IssuedCertificate {
+pub(crate) fn certificate(intent: &Intent, account: Option<&Account>, names: &[SubjectName]) -> IssuedCertificate {
     IssuedCertificate {
         id: CertificateId::random(),
         account: account.map(|account| account.id),
@@ -195,7 +195,12 @@ pub fn certificate(intent: &Intent, account: Option<&Account>, names: &[SubjectN
 }
 
 /// An order all the way to its certificate.
-pub async fn issued(store: &dyn Store, process: ProcessId, account: &Account, names: &[&str]) -> IssuedCertificate {
+pub(crate) async fn issued(
+    store: &dyn Store,
+    process: ProcessId,
+    account: &Account,
+    names: &[&str],
+) -> IssuedCertificate {
     let (order, _) = kept_order(store, account, names).await;
     validate(store, process, order.id).await;
     let (lease, stored) = begin_issuance(store, process, order.id).await;
@@ -209,10 +214,10 @@ pub async fn issued(store: &dyn Store, process: ProcessId, account: &Account, na
 }
 
 /// A certificate from elsewhere.
-pub fn foreign(names: &[SubjectName]) -> IssuedCertificate {
+pub(crate) fn foreign(names: &[SubjectName]) -> IssuedCertificate {
     certificate(&intent(None), None, names)
 }
 
-pub async fn load(store: &Arc<dyn Store>, certificates: &[IssuedCertificate]) {
+pub(crate) async fn load(store: &Arc<dyn Store>, certificates: &[IssuedCertificate]) {
     store.load_certificates(certificates, event(Action::CertificatesLoaded, certificates.len())).await.unwrap();
 }

@@ -16,7 +16,7 @@ async fn actions(subject: &Subject) -> Vec<String> {
     page.entries.into_iter().map(|entry| entry.action).collect()
 }
 
-pub async fn every_write_leaves_an_entry(subject: &Subject) {
+pub(crate) async fn every_write_leaves_an_entry(subject: &Subject) {
     let store = &*subject.store;
     assert_eq!(store.newest_time().await.unwrap(), None);
     let account = made::kept_account(store).await;
@@ -59,7 +59,7 @@ pub async fn every_write_leaves_an_entry(subject: &Subject) {
     assert_eq!(actions(subject).await, expected);
 }
 
-pub async fn what_was_refused_leaves_none(subject: &Subject) {
+pub(crate) async fn what_was_refused_leaves_none(subject: &Subject) {
     let store = &*subject.store;
     let account = made::kept_account(store).await;
     let again = Account::open(account.key.clone(), Vec::new(), NOW);
@@ -70,7 +70,7 @@ pub async fn what_was_refused_leaves_none(subject: &Subject) {
     assert_eq!(actions(subject).await, ["account.created"]);
 }
 
-pub async fn entries_are_read_page_by_page(subject: &Subject) {
+pub(crate) async fn entries_are_read_page_by_page(subject: &Subject) {
     let store = &*subject.store;
     let request = RequestId::random();
     let mut events = Vec::new();

@@ -11,7 +11,7 @@ async fn reap(subject: &Subject, limit: u32) -> u64 {
     subject.store.reap(NOW + WEEK * 2, limit, audit).await.unwrap()
 }
 
-pub async fn what_expired_goes_and_evidence_stays(subject: &Subject) {
+pub(crate) async fn what_expired_goes_and_evidence_stays(subject: &Subject) {
     let store = &*subject.store;
     let account = made::kept_account(store).await;
     made::known_issuer(store).await;
@@ -45,7 +45,7 @@ pub async fn what_expired_goes_and_evidence_stays(subject: &Subject) {
     }
 }
 
-pub async fn what_is_being_worked_on_stays(subject: &Subject) {
+pub(crate) async fn what_is_being_worked_on_stays(subject: &Subject) {
     let store = &*subject.store;
     let account = made::kept_account(store).await;
     made::known_issuer(store).await;
@@ -74,7 +74,7 @@ pub async fn what_is_being_worked_on_stays(subject: &Subject) {
     assert!(matches!(late, Err(StoreError::LeaseLost)), "{late:?}");
 }
 
-pub async fn reaping_goes_in_steps(subject: &Subject) {
+pub(crate) async fn reaping_goes_in_steps(subject: &Subject) {
     let store = &*subject.store;
     let account = made::kept_account(store).await;
     for n in 0..5 {

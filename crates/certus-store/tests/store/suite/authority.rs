@@ -6,7 +6,7 @@ use certus_ca::ports::{StoreError, StoredCrl};
 use super::made::{ISSUER, NOW, WEEK};
 use super::{Subject, made};
 
-pub async fn settings_are_written_over(subject: &Subject) {
+pub(crate) async fn settings_are_written_over(subject: &Subject) {
     let store = &*subject.store;
     assert_eq!(store.setting("external_url").await.unwrap(), None);
     for value in ["https://ca.example", "https://other.example/ü"] {
@@ -17,7 +17,7 @@ pub async fn settings_are_written_over(subject: &Subject) {
     assert_eq!(store.setting("external").await.unwrap(), None);
 }
 
-pub async fn issuers_are_registered_once(subject: &Subject) {
+pub(crate) async fn issuers_are_registered_once(subject: &Subject) {
     let store = &*subject.store;
     for (id, chain) in [("b", "first"), ("a", "second"), ("b", "third")] {
         store.register_issuer(id, chain, made::event(Action::IssuerRegistered, id)).await.unwrap();
@@ -28,7 +28,7 @@ pub async fn issuers_are_registered_once(subject: &Subject) {
     assert_eq!(entries.len(), 2, "one that was known changes nothing");
 }
 
-pub async fn crl_numbers_only_grow(subject: &Subject) {
+pub(crate) async fn crl_numbers_only_grow(subject: &Subject) {
     let store = &*subject.store;
     made::known_issuer(store).await;
     let crl = |shard: u32, number: u64| StoredCrl {
@@ -59,7 +59,7 @@ pub async fn crl_numbers_only_grow(subject: &Subject) {
     assert!(matches!(unknown, Err(StoreError::Inconsistent { table: "issuers", .. })), "{unknown:?}");
 }
 
-pub async fn a_check_writes(subject: &Subject) {
+pub(crate) async fn a_check_writes(subject: &Subject) {
     subject.store.check().await.unwrap();
     assert_eq!(subject.tables.number("SELECT count(*) FROM probe"), 1);
     subject.store.check().await.unwrap();

@@ -5,7 +5,7 @@ use certus_store::connect;
 
 use super::{Subject, made};
 
-pub async fn a_newer_store_is_refused(subject: &Subject) {
+pub(crate) async fn a_newer_store_is_refused(subject: &Subject) {
     subject.tables.run("INSERT INTO migrations (version, name, applied) VALUES (2, 'to come', 0)");
     match connect(&subject.url).await {
         Err(StoreError::NewerSchema { found: 2, known: 1 }) => {}
@@ -15,7 +15,7 @@ pub async fn a_newer_store_is_refused(subject: &Subject) {
     assert!(matches!(check, Err(StoreError::NewerSchema { .. })), "{check:?}");
 }
 
-pub async fn everything_is_there_after_a_restart(subject: &Subject) {
+pub(crate) async fn everything_is_there_after_a_restart(subject: &Subject) {
     let store = &*subject.store;
     let account = made::kept_account(store).await;
     made::known_issuer(store).await;

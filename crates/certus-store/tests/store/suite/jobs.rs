@@ -22,7 +22,7 @@ async fn jobs(subject: &Subject, count: usize) -> Vec<(OrderId, Lease)> {
     jobs
 }
 
-pub async fn a_job_is_leased_to_one_process(subject: &Subject) {
+pub(crate) async fn a_job_is_leased_to_one_process(subject: &Subject) {
     let store = &*subject.store;
     let account = made::kept_account(store).await;
     let (_, authorizations) = made::kept_order(store, &account, &["a.example"]).await;
@@ -45,7 +45,7 @@ pub async fn a_job_is_leased_to_one_process(subject: &Subject) {
     assert_eq!(subject.tables.number("SELECT count(*) FROM jobs"), 0);
 }
 
-pub async fn a_job_waits_for_its_time(subject: &Subject) {
+pub(crate) async fn a_job_waits_for_its_time(subject: &Subject) {
     let store = &*subject.store;
     let (_, lease) = jobs(subject, 1).await[0];
     store.release_job(lease, Duration::from_secs(3600)).await.unwrap();
@@ -54,7 +54,7 @@ pub async fn a_job_waits_for_its_time(subject: &Subject) {
     assert_eq!(store.lease_jobs(subject.process, 10).await.unwrap().len(), 1);
 }
 
-pub async fn jobs_are_leased_oldest_first(subject: &Subject) {
+pub(crate) async fn jobs_are_leased_oldest_first(subject: &Subject) {
     let store = &*subject.store;
     let jobs = jobs(subject, 5).await;
     for (_, lease) in jobs.iter().rev() {
@@ -69,7 +69,7 @@ pub async fn jobs_are_leased_oldest_first(subject: &Subject) {
     assert_eq!(seen, jobs.iter().map(|(_, lease)| lease.job).collect::<Vec<_>>());
 }
 
-pub async fn a_process_that_ends_leaves_its_jobs(subject: &Subject) {
+pub(crate) async fn a_process_that_ends_leaves_its_jobs(subject: &Subject) {
     let store = &*subject.store;
     let jobs = jobs(subject, 2).await;
     store.retire_process(subject.process).await.unwrap();
@@ -81,7 +81,7 @@ pub async fn a_process_that_ends_leaves_its_jobs(subject: &Subject) {
     );
 }
 
-pub async fn a_silent_process_loses_its_jobs(subject: &Subject) {
+pub(crate) async fn a_silent_process_loses_its_jobs(subject: &Subject) {
     let store = &*subject.store;
     let jobs = jobs(subject, 1).await;
     let silence = i64::try_from(LEASE.as_millis()).unwrap();

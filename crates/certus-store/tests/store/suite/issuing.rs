@@ -10,7 +10,7 @@ use certus_pki::SerialNumber;
 use super::made::{ISSUER, NOW};
 use super::{Subject, made};
 
-pub async fn an_order_gets_its_certificate(subject: &Subject) {
+pub(crate) async fn an_order_gets_its_certificate(subject: &Subject) {
     let store = &*subject.store;
     let account = made::kept_account(store).await;
     made::known_issuer(store).await;
@@ -45,7 +45,7 @@ pub async fn an_order_gets_its_certificate(subject: &Subject) {
     assert!(matches!(again, Err(StoreError::LeaseLost)), "the job has ended: {again:?}");
 }
 
-pub async fn a_serial_is_spent_once(subject: &Subject) {
+pub(crate) async fn a_serial_is_spent_once(subject: &Subject) {
     let store = &*subject.store;
     let account = made::kept_account(store).await;
     made::known_issuer(store).await;
@@ -78,7 +78,7 @@ pub async fn a_serial_is_spent_once(subject: &Subject) {
     store.record_own_intent(&own, audit()).await.unwrap();
 }
 
-pub async fn an_intent_without_outcome_is_retired_by_the_next(subject: &Subject) {
+pub(crate) async fn an_intent_without_outcome_is_retired_by_the_next(subject: &Subject) {
     let store = &*subject.store;
     let account = made::kept_account(store).await;
     made::known_issuer(store).await;
@@ -106,7 +106,7 @@ pub async fn an_intent_without_outcome_is_retired_by_the_next(subject: &Subject)
     assert_eq!(store.intent_outcome(ISSUER, &lost.serial).await.unwrap(), retired);
 }
 
-pub async fn a_failed_order_retires_its_intent(subject: &Subject) {
+pub(crate) async fn a_failed_order_retires_its_intent(subject: &Subject) {
     let store = &*subject.store;
     let account = made::kept_account(store).await;
     made::known_issuer(store).await;
@@ -128,7 +128,7 @@ pub async fn a_failed_order_retires_its_intent(subject: &Subject) {
     assert!(matches!(again, Err(StoreError::LeaseLost)), "the job has ended: {again:?}");
 }
 
-pub async fn a_late_worker_is_refused(subject: &Subject) {
+pub(crate) async fn a_late_worker_is_refused(subject: &Subject) {
     let store = &*subject.store;
     let account = made::kept_account(store).await;
     made::known_issuer(store).await;
@@ -162,7 +162,7 @@ pub async fn a_late_worker_is_refused(subject: &Subject) {
     store.complete_issuance(new, stored.version, &complete, &certificate, audit()).await.unwrap();
 }
 
-pub async fn a_certificate_needs_an_intent(subject: &Subject) {
+pub(crate) async fn a_certificate_needs_an_intent(subject: &Subject) {
     let store = &*subject.store;
     let account = made::kept_account(store).await;
     made::known_issuer(store).await;
@@ -181,7 +181,7 @@ pub async fn a_certificate_needs_an_intent(subject: &Subject) {
     assert!(matches!(refused, Err(StoreError::Inconsistent { table: "issuers", .. })), "{refused:?}");
 }
 
-pub async fn the_authority_has_a_certificate_of_its_own(subject: &Subject) {
+pub(crate) async fn the_authority_has_a_certificate_of_its_own(subject: &Subject) {
     let store = &*subject.store;
     made::known_issuer(store).await;
     let intent = made::intent(None);
@@ -197,7 +197,7 @@ pub async fn the_authority_has_a_certificate_of_its_own(subject: &Subject) {
     assert!(matches!(refused, Err(StoreError::Conflict)), "twice: {refused:?}");
 }
 
-pub async fn an_abandoned_intent_of_its_own_is_retired(subject: &Subject) {
+pub(crate) async fn an_abandoned_intent_of_its_own_is_retired(subject: &Subject) {
     let store = &*subject.store;
     made::known_issuer(store).await;
     let audit = || made::event(Action::IntentRecorded, "serial");

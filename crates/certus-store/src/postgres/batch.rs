@@ -1,0 +1,101 @@
+//! One batch: rows locked in the order of their keys, operations sent one after the other, one commit.
+
+use certus_ca::ports::StoreError;
+
+use super::call;
+use super::connection::{Call, Connection};
+use super::order::{self, Rows};
+use crate::operation::{Envelope, Reply};
+
+crate::sql! {
+    BEGIN = "BEGIN";
+    ROLLBACK = "ROLLBACK";
+    COMMIT = "COMMIT";
+    // Each is one statement over all rows of its table that the batch will write, in the order of their keys, and the
+    // tables come in a fixed order: so two batches can wait for each other, but never both ways. `NO KEY UPDATE` leaves
+    // the foreign keys of other batches alone.
+    LOCK_ACCOUNTS = "SELECT key FROM accounts WHERE id = ANY ($1::bytea[]) ORDER BY key FOR NO KEY UPDATE";
+    LOCK_ORDERS = "SELECT key FROM orders WHERE id = ANY ($1::bytea[]) OR key IN (
+            SELECT order_key FROM order_identifiers
+            JOIN authorizations ON authorizations.key = authorization_key WHERE authorizations.id = ANY ($2::bytea[]))
+        ORDER BY key FOR NO KEY UPDATE";
+    LOCK_AUTHORIZATIONS = "SELECT key FROM authorizations WHERE id = ANY ($1::bytea[]) ORDER BY key FOR NO KEY UPDATE";
+    LOCK_JOBS = "SELECT key FROM jobs WHERE id = ANY ($1::bytea[]) ORDER BY key FOR UPDATE";
+}
+
+/// Why a batch as a whole did not commit.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// Before COMMIT was sent: nothing took effect.
+    Before(tokio_postgres::Error),
+    /// Afterwards: nobody knows.
+    AtCommit(tokio_postgres::Error),
+}
+
+/// What came of each operation, in the order of the batch.
+pub(super) type Outcomes = Vec<Result<Reply, StoreError>>;
+
+/// Plays a batch in one transaction. An operation that is refused says so in its outcome and writes nothing.
+pub(super) async fn play(connection: &Connection, batch: &[&Envelope]) -> Result<Outcomes, Failure> {
+    // Callers that wait at the same time have no say in who comes first.
+    let mut order: Vec<(usize, &Envelope)> = batch.iter().copied().enumerate().collect();
+    order.sort_by_cached_key(|(_, envelope)| order::rank(&envelope.transaction.operation));
+    let mut outcomes: Vec<Option<Result<Reply, StoreError>>> = batch.iter().map(|_| None).collect();
+    let mut calls = vec![Call { sql: BEGIN, values: Vec::new() }];
+    calls.extend(locks(batch));
+    let before = calls.len();
+    let mut asked = Vec::with_capacity(batch.len());
+    for (index, envelope) in order {
+        match call::call(&envelope.transaction) {
+            Ok(call) => {
+                calls.push(call);
+                asked.push((index, &envelope.transaction.operation));
+            }
+            Err(refused) => set(&mut outcomes, index, Err(refused)),
+        }
+    }
+    let answers = match connection.pipeline(&calls).await {
+        Ok(answers) => answers,
+        Err(error) => {
+            // A server that is there still has the transaction open, failed; one that is not has none.
+            if let Err(error) = connection.client.batch_execute(ROLLBACK).await {
+                tracing::debug!(error = &error as &dyn std::error::Error, "the transaction could not be rolled back");
+            }
+            return Err(Failure::Before(error));
+        }
+    };
+    // COMMIT POINT: past this line every operation of the batch that was not refused is durable.
+    connection.client.batch_execute(COMMIT).await.map_err(Failure::AtCommit)?;
+    for ((index, operation), rows) in asked.into_iter().zip(answers.into_iter().skip(before)) {
+        set(&mut outcomes, index, call::reply(operation, &rows));
+    }
+    Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| Err(call::no_answer()))).collect())
+}
+
+fn set(outcomes: &mut [Option<Result<Reply, StoreError>>], index: usize, outcome: Result<Reply, StoreError>) {
+    if let Some(place) = outcomes.get_mut(index) {
+        *place = Some(outcome);
+    }
+}
+
+fn locks(batch: &[&Envelope]) -> Vec<Call> {
+    let mut rows = Rows::default();
+    for envelope in batch {
+        rows.add(&envelope.transaction.operation);
+    }
+    let Rows { accounts, orders, authorizations, jobs } = rows;
+    let mut calls = Vec::new();
+    if !accounts.is_empty() {
+        calls.push(Call { sql: LOCK_ACCOUNTS, values: vec![Box::new(accounts)] });
+    }
+    if !orders.is_empty() || !authorizations.is_empty() {
+        calls.push(Call { sql: LOCK_ORDERS, values: vec![Box::new(orders), Box::new(authorizations.clone())] });
+    }
+    if !authorizations.is_empty() {
+        calls.push(Call { sql: LOCK_AUTHORIZATIONS, values: vec![Box::new(authorizations)] });
+    }
+    if !jobs.is_empty() {
+        calls.push(Call { sql: LOCK_JOBS, values: vec![Box::new(jobs)] });
+    }
+    calls
+}

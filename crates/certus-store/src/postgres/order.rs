@@ -1,0 +1,89 @@
+//! In which order a batch takes its locks: the rows it writes, and the order of its statements.
+
+use crate::operation::Operation;
+
+/// The rows that a batch writes to, by their public ids. Rows that it makes are not among them.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    pub(super) accounts: Vec<Vec<u8>>,
+    pub(super) orders: Vec<Vec<u8>>,
+    pub(super) authorizations: Vec<Vec<u8>>,
+    pub(super) jobs: Vec<Vec<u8>>,
+}
+
+impl Rows {
+    /// Takes in what an operation writes to.
+    pub(super) fn add(&mut self, operation: &Operation) {
+        match operation {
+            Operation::UpdateAccount { account, .. } => self.accounts.push(account.id.as_bytes().to_vec()),
+            Operation::DeactivateAuthorization { authorization, .. }
+            | Operation::BeginValidation { authorization, .. } => {
+                self.authorizations.push(authorization.id.as_bytes().to_vec());
+            }
+            Operation::SettleAuthorization { lease, authorization, .. } => {
+                self.authorizations.push(authorization.id.as_bytes().to_vec());
+                self.jobs.push(lease.job.as_bytes().to_vec());
+            }
+            Operation::BeginIssuance { order, .. } => self.orders.push(order.id.as_bytes().to_vec()),
+            Operation::CompleteIssuance { lease, order, .. } | Operation::FailIssuance { lease, order, .. } => {
+                self.orders.push(order.id.as_bytes().to_vec());
+                self.jobs.push(lease.job.as_bytes().to_vec());
+            }
+            Operation::RecordIntent { lease, .. }
+            | Operation::ReleaseJob { lease, .. }
+            | Operation::DropJob { lease } => self.jobs.push(lease.job.as_bytes().to_vec()),
+            Operation::CreateAccount { .. }
+            | Operation::OpenOrder { .. }
+            | Operation::RecordOwnIntent { .. }
+            | Operation::CompleteOwn { .. }
+            | Operation::LoadCertificates { .. }
+            | Operation::RegisterProcess { .. }
+            | Operation::Heartbeat { .. }
+            | Operation::RetireProcess { .. }
+            | Operation::LeaseJobs { .. }
+            | Operation::WriteSetting { .. }
+            | Operation::RegisterIssuer { .. }
+            | Operation::PublishCrl { .. }
+            | Operation::Reap { .. }
+            | Operation::Probe => {}
+        }
+    }
+}
+
+/// An operation's place in its batch: by kind, and within a kind by the unique value it takes. A transaction that
+/// inserts a value which another has inserted and not committed waits for it; as all do so in the same order, none
+/// waits in a circle.
+pub(super) fn rank(operation: &Operation) -> (u8, Vec<u8>) {
+    match operation {
+        Operation::WriteSetting { name, .. } => (0, name.as_bytes().to_vec()),
+        Operation::RegisterIssuer { id, .. } => (1, id.as_bytes().to_vec()),
+        Operation::RegisterProcess { process } => (2, process.id.as_bytes().to_vec()),
+        Operation::Heartbeat { process } => (3, process.as_bytes().to_vec()),
+        Operation::RetireProcess { process } => (4, process.as_bytes().to_vec()),
+        Operation::LeaseJobs { process, .. } => (5, process.as_bytes().to_vec()),
+        Operation::ReleaseJob { lease, .. } => (6, lease.job.as_bytes().to_vec()),
+        Operation::DropJob { lease } => (7, lease.job.as_bytes().to_vec()),
+        Operation::CreateAccount { account } => (8, account.key.thumbprint().as_bytes().to_vec()),
+        Operation::UpdateAccount { account, .. } => (9, account.id.as_bytes().to_vec()),
+        Operation::OpenOrder { order, .. } => (10, order.id.as_bytes().to_vec()),
+        Operation::DeactivateAuthorization { authorization, .. } => (11, authorization.id.as_bytes().to_vec()),
+        Operation::BeginValidation { authorization, .. } => (12, authorization.id.as_bytes().to_vec()),
+        Operation::SettleAuthorization { authorization, .. } => (13, authorization.id.as_bytes().to_vec()),
+        Operation::BeginIssuance { order, .. } => (14, order.id.as_bytes().to_vec()),
+        Operation::RecordIntent { intent, .. } | Operation::RecordOwnIntent { intent } => {
+            (15, serial(&intent.issuer, intent.shard, intent.serial.as_bytes()))
+        }
+        Operation::CompleteIssuance { certificate, .. } | Operation::CompleteOwn { certificate } => {
+            (16, serial(&certificate.issuer, certificate.shard, certificate.serial.as_bytes()))
+        }
+        Operation::FailIssuance { order, .. } => (17, order.id.as_bytes().to_vec()),
+        Operation::LoadCertificates { .. } => (18, Vec::new()),
+        Operation::PublishCrl { crl } => (19, serial(&crl.issuer, crl.shard, &[])),
+        Operation::Reap { .. } => (20, Vec::new()),
+        Operation::Probe => (21, Vec::new()),
+    }
+}
+
+fn serial(issuer: &str, shard: u32, serial: &[u8]) -> Vec<u8> {
+    [issuer.as_bytes(), &shard.to_be_bytes(), serial].concat()
+}

@@ -1,0 +1,50 @@
+//! Statements that write jobs and processes. The clock of leases is the server's, so that nodes need not agree.
+//!
+//! What frees or leases jobs passes over rows that another transaction holds, so that it never waits for one.
+
+/// The server's clock, in milliseconds.
+macro_rules! now {
+    () => {
+        "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+    };
+}
+pub(super) use now;
+
+crate::sql! {
+    REGISTER = concat!("WITH made AS (
+            INSERT INTO processes (id, host, pid, program, started, seen)
+            VALUES ($1, $2, $3, $4, ", now!(), ", ", now!(), ") ON CONFLICT DO NOTHING RETURNING key)
+        SELECT CASE WHEN EXISTS (SELECT FROM made) THEN 'done' ELSE 'conflict' END AS outcome");
+
+    HEARTBEAT = concat!("WITH seen AS (UPDATE processes SET seen = ", now!(), " WHERE id = $1 RETURNING key),
+        silent AS (
+            SELECT jobs.key FROM jobs JOIN processes ON processes.key = jobs.process
+            WHERE processes.seen < ", now!(), " - $2::bigint AND processes.id <> $1
+            FOR UPDATE OF jobs SKIP LOCKED),
+        freed AS (UPDATE jobs SET process = NULL FROM silent WHERE jobs.key = silent.key)
+        SELECT CASE WHEN EXISTS (SELECT FROM seen) THEN 'done' ELSE 'unknown' END AS outcome");
+
+    RETIRE = concat!("WITH ended AS (
+            UPDATE processes SET retired = coalesce(retired, ", now!(), ") WHERE id = $1 RETURNING key),
+        freed AS (UPDATE jobs SET process = NULL FROM ended WHERE jobs.process = ended.key)
+        SELECT 'done' AS outcome");
+
+    LEASE_JOBS = concat!("WITH holder AS (SELECT key FROM processes WHERE id = $1),
+        free AS (
+            SELECT key FROM jobs WHERE process IS NULL AND due <= ", now!(), "
+            ORDER BY key LIMIT $2 FOR UPDATE SKIP LOCKED),
+        leased AS (
+            UPDATE jobs SET process = holder.key, fence = fence + 1 FROM free, holder WHERE jobs.key = free.key
+            RETURNING jobs.key, jobs.id, jobs.request, jobs.fence, jobs.challenge, jobs.order_key)
+        SELECT leased.id, leased.request, leased.fence, authorizations.id, challenges.id, orders.id FROM leased
+        LEFT JOIN challenges ON challenges.key = leased.challenge
+        LEFT JOIN authorizations ON authorizations.key = challenges.authorization_key
+        LEFT JOIN orders ON orders.key = leased.order_key ORDER BY leased.key");
+
+    RELEASE = concat!("WITH made AS (
+            UPDATE jobs SET process = NULL, due = ", now!(), " + $3::bigint WHERE id = $1 AND fence = $2 RETURNING key)
+        SELECT CASE WHEN EXISTS (SELECT FROM made) THEN 'done' ELSE 'lease' END AS outcome");
+
+    DROP = "WITH made AS (DELETE FROM jobs WHERE id = $1 AND fence = $2 RETURNING key)
+        SELECT CASE WHEN EXISTS (SELECT FROM made) THEN 'done' ELSE 'lease' END AS outcome";
+}

@@ -1,0 +1,77 @@
+//! Statements that read. Each answers a whole question at once, so that what it says was true at one moment.
+
+use super::sql_job::now;
+
+/// The columns of an authorization with one of its challenges and one perspective of that, as
+/// `read_rows` takes them in.
+macro_rules! authorization {
+    () => {
+        "authorizations.id, authorizations.version, holders.id, authorizations.type, authorizations.value,
+        authorizations.created, authorizations.expires, authorizations.deactivated, challenges.id, challenges.method,
+        challenges.token, challenges.begun, challenges.validated, challenges.evidence, challenges.failed,
+        challenges.problem, perspectives.name, perspectives.resolver, perspectives.address, perspectives.port,
+        perspectives.url, perspectives.redirects"
+    };
+}
+
+macro_rules! certificate_entry {
+    () => {
+        "SELECT certificates.key, certificates.id, issuers.id, serial, profile, not_after, revoked,
+        ARRAY (SELECT value FROM certificate_names WHERE certificate = certificates.key ORDER BY position)
+        FROM certificates JOIN issuers ON issuers.key = certificates.issuer"
+    };
+}
+
+crate::sql! {
+    ACCOUNT = "SELECT id, version, jwk, contact, created, deactivated FROM accounts WHERE id = $1";
+    ACCOUNT_BY_KEY = "SELECT id, version, jwk, contact, created, deactivated FROM accounts WHERE thumbprint = $1";
+    OPEN_COUNTS = "SELECT
+        (SELECT count(*) FROM orders WHERE account = owner.key AND closed IS NULL AND expires > $2),
+        (SELECT count(*) FROM authorizations WHERE account = owner.key AND settled IS NULL AND deactivated IS NULL
+            AND expires > $2)
+        FROM accounts AS owner WHERE id = $1";
+    ORDER = concat!("SELECT ", authorization!(), ", order_identifiers.type, order_identifiers.value,
+        order_identifiers.position, orders.id, orders.version, accounts.id, orders.profile, orders.created,
+        orders.expires, orders.finalized, orders.public_key, orders.issued, certificates.id, orders.failed,
+        orders.problem
+        FROM orders JOIN accounts ON accounts.key = orders.account
+        LEFT JOIN certificates ON certificates.key = orders.certificate
+        LEFT JOIN order_identifiers ON order_identifiers.order_key = orders.key
+        LEFT JOIN authorizations ON authorizations.key = order_identifiers.authorization_key
+        LEFT JOIN accounts AS holders ON holders.key = authorizations.account
+        LEFT JOIN challenges ON challenges.authorization_key = authorizations.key
+        LEFT JOIN perspectives ON perspectives.evidence = challenges.evidence
+        WHERE orders.id = $1 ORDER BY order_identifiers.position, challenges.key, perspectives.position");
+    AUTHORIZATION = concat!("SELECT ", authorization!(), "
+        FROM authorizations JOIN accounts AS holders ON holders.key = authorizations.account
+        LEFT JOIN challenges ON challenges.authorization_key = authorizations.key
+        LEFT JOIN perspectives ON perspectives.evidence = challenges.evidence
+        WHERE authorizations.id = $1 ORDER BY challenges.key, perspectives.position");
+    AUTHORIZATION_OF = concat!("SELECT ", authorization!(), "
+        FROM challenges AS wanted JOIN authorizations ON authorizations.key = wanted.authorization_key
+        JOIN accounts AS holders ON holders.key = authorizations.account
+        JOIN challenges ON challenges.authorization_key = authorizations.key
+        LEFT JOIN perspectives ON perspectives.evidence = challenges.evidence
+        WHERE wanted.id = $1 ORDER BY challenges.key, perspectives.position");
+    CERTIFICATE = "SELECT certificates.key, certificates.id, accounts.id, issuers.id, serial, sha256, spki_sha256, profile,
+        shard, not_before, not_after, issued, der,
+        ARRAY (SELECT type FROM certificate_names WHERE certificate = certificates.key ORDER BY position),
+        ARRAY (SELECT value FROM certificate_names WHERE certificate = certificates.key ORDER BY position)
+        FROM certificates JOIN issuers ON issuers.key = certificates.issuer
+        LEFT JOIN accounts ON accounts.key = certificates.account WHERE certificates.id = $1";
+    LIST = concat!(certificate_entry!(), " WHERE certificates.key > $1 ORDER BY certificates.key LIMIT $2");
+    LIST_WITHIN = concat!(certificate_entry!(), " WHERE certificates.key IN (SELECT certificate FROM certificate_names
+            WHERE certificate > $1 AND (reversed = $3 OR (reversed >= $4 AND reversed < $5))
+            GROUP BY certificate ORDER BY certificate LIMIT $2)
+        ORDER BY certificates.key");
+    OUTCOME = "SELECT intents.issued, intents.retired FROM intents JOIN issuers ON issuers.key = intents.issuer
+        WHERE issuers.id = $1 AND intents.serial = $2";
+    FREE_JOBS = concat!("SELECT EXISTS (SELECT FROM jobs WHERE process IS NULL AND due <= ", now!(), ")");
+    SETTING = "SELECT value FROM settings WHERE name = $1";
+    ISSUERS = "SELECT id, chain FROM issuers ORDER BY key";
+    CURRENT_CRL = "SELECT crls.number, crls.this_update, crls.next_update, crls.der FROM crls
+        JOIN issuers ON issuers.key = crls.issuer WHERE issuers.id = $1 AND crls.shard = $2";
+    SHARDS = "SELECT shard FROM shards JOIN issuers ON issuers.key = shards.issuer WHERE issuers.id = $1 ORDER BY shard";
+    NEWEST = "SELECT max(at) FROM audit";
+    AUDIT = "SELECT key, at, actor, action, object, request FROM audit WHERE key > $1 ORDER BY key LIMIT $2";
+}

@@ -1,0 +1,131 @@
+//! Several nodes on one database: crossing batches, jobs, and writes that fail alone.
+
+use std::sync::Arc;
+
+use certus_ca::audit::Action;
+use certus_ca::ports::{StoreError, Version};
+use certus_ca::state::Account;
+use tokio::task::JoinSet;
+
+use super::{DEADLOCKS, fresh};
+use crate::suite::made;
+
+/// Two nodes whose batches touch the same rows in opposite orders: nobody waits in a circle, and every version has one
+/// winner.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_nodes_write_the_same_rows_without_standing_in_each_others_way() {
+    const ACCOUNTS: usize = 12;
+    const ROUNDS: u64 = 8;
+    let subject = fresh().await;
+    let nodes = [Arc::clone(&subject.store), subject.again().await];
+    let mut accounts = Vec::new();
+    for _ in 0..ACCOUNTS {
+        accounts.push(made::kept_account(&*subject.store).await);
+    }
+    for round in 1..=ROUNDS {
+        let mut writers = JoinSet::new();
+        for (number, node) in nodes.iter().enumerate() {
+            let mut turn: Vec<Account> = accounts.clone();
+            if number == 1 {
+                turn.reverse();
+            }
+            for account in turn {
+                let node = Arc::clone(node);
+                writers.spawn(async move {
+                    let changed = Account { contact: vec![format!("mailto:{number}-{round}@example.org")], ..account };
+                    let audit = made::event(Action::AccountUpdated, changed.id);
+                    node.update_account(Version(round), &changed, audit).await
+                });
+            }
+        }
+        let (mut won, mut lost) = (0, 0);
+        while let Some(outcome) = writers.join_next().await {
+            match outcome.unwrap() {
+                Ok(()) => won += 1,
+                Err(StoreError::Conflict) => lost += 1,
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+        assert_eq!((won, lost), (ACCOUNTS, ACCOUNTS), "round {round}");
+    }
+    assert_eq!(subject.tables.number(DEADLOCKS), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_nodes_serve_flows_of_one_database_at_once() {
+    let subject = fresh().await;
+    made::known_issuer(&*subject.store).await;
+    let other = subject.again().await;
+    let process = subject.another_process().await;
+    let mut flows = JoinSet::new();
+    for n in 0..48 {
+        // Half of them step from node to node between account and order.
+        let (store, process) =
+            if n % 2 == 0 { (Arc::clone(&subject.store), subject.process) } else { (Arc::clone(&other), process) };
+        let maker = if n % 4 < 2 { Arc::clone(&subject.store) } else { Arc::clone(&other) };
+        flows.spawn(async move {
+            let account = made::kept_account(&*maker).await;
+            let name = format!("n{n}.example");
+            made::issued(&*store, process, &account, &[&name, "shared.example"]).await;
+        });
+    }
+    while let Some(flow) = flows.join_next().await {
+        flow.unwrap();
+    }
+    assert_eq!(subject.tables.number("SELECT count(*) FROM certificates"), 48);
+    assert_eq!(subject.tables.number("SELECT count(*) FROM jobs"), 0);
+    assert_eq!(subject.tables.number(DEADLOCKS), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_goes_to_one_of_many_that_ask_for_it() {
+    let subject = fresh().await;
+    let account = made::kept_account(&*subject.store).await;
+    for n in 0..10 {
+        let (order, _) = made::kept_order(&*subject.store, &account, &[&format!("n{n}.example")]).await;
+        made::validate(&*subject.store, subject.process, order.id).await;
+        made::begin_issuance(&*subject.store, subject.process, order.id).await;
+    }
+    subject.store.retire_process(subject.process).await.unwrap();
+    let mut askers = JoinSet::new();
+    for _ in 0..6 {
+        let (store, process) = (subject.again().await, subject.another_process().await);
+        askers.spawn(async move { store.lease_jobs(process, 4).await.unwrap() });
+    }
+    let mut leased = Vec::new();
+    while let Some(jobs) = askers.join_next().await {
+        leased.extend(jobs.unwrap().into_iter().map(|job| (job.lease.job, job.lease.fence)));
+    }
+    let all = leased.len();
+    leased.sort_unstable();
+    leased.dedup();
+    assert_eq!(leased.len(), all, "none was leased twice");
+    assert!(leased.iter().all(|(_, fence)| *fence == 2));
+    // Whoever came while others held rows went away with less; what is left is leased to the next one.
+    let rest = subject.store.lease_jobs(subject.another_process().await, 100).await.unwrap();
+    assert_eq!(all + rest.len(), 10);
+}
+
+/// A statement that fails for a reason of its own takes nothing with it that was under way at the same time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_the_server_refuses_fails_alone() {
+    let subject = fresh().await;
+    let mut writers = JoinSet::new();
+    for n in 0..40 {
+        let store = Arc::clone(&subject.store);
+        // PostgreSQL has no texts with this character.
+        let value = if n == 17 { "\0".to_owned() } else { n.to_string() };
+        writers.spawn(async move {
+            let name = format!("setting-{n}");
+            (n, store.write_setting(&name, &value, made::event(Action::SettingWritten, &name)).await)
+        });
+    }
+    while let Some(outcome) = writers.join_next().await {
+        match outcome.unwrap() {
+            (17, refused) => assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}"),
+            (n, outcome) => assert!(outcome.is_ok(), "{n}: {outcome:?}"),
+        }
+    }
+    assert_eq!(subject.tables.number("SELECT count(*) FROM settings"), 39);
+    assert_eq!(subject.tables.number("SELECT count(*) FROM audit"), 39);
+}
