@@ -137,8 +137,9 @@ fn fuzz() -> Result<Vec<Command>> {
         // The sanitizers are unstable options of the compiler; this lets the toolchain of the tree take them.
         with(cargo_words(&arguments), "RUSTC_BOOTSTRAP", "1")
     };
-    let seeds = cargo_words("run --locked --manifest-path fuzz/Cargo.toml --example seeds");
-    Ok([seeds].into_iter().chain(FUZZ_TARGETS.iter().map(run)).collect())
+    let before = ["test --locked", "run --locked --example seeds"];
+    let before = before.map(|command| cargo_words(&format!("{command} --manifest-path fuzz/Cargo.toml")));
+    Ok(before.into_iter().chain(FUZZ_TARGETS.iter().map(run)).collect())
 }
 
 fn release_build() -> Command {
