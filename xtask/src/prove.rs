@@ -48,6 +48,19 @@ const PROOFS: &[Proof] = &[
         },
     },
     Proof {
+        name: "mutations",
+        shows: "100,000 changed requests: no panic, no answer of 5xx, and the authority goes on issuing",
+        tests: "certus-http: 3,000 of them",
+        short: None,
+        full: || {
+            Ok(vec![with(
+                cargo_words("test --locked -p certus-http --test protocol mutations -- --nocapture"),
+                "CERTUS_MUTATIONS",
+                "100000",
+            )])
+        },
+    },
+    Proof {
         name: "bench",
         shows: "full http-01 flows per second and per CPU-second, on both stores, at 1, 8, 32 and 128 clients",
         tests: "none: figures of a debug build say nothing",
@@ -74,10 +87,10 @@ const PROOFS: &[Proof] = &[
 /// Names the proofs.
 pub(crate) fn list() -> Result<()> {
     for proof in PROOFS {
-        println!("{:<8} {}", proof.name, proof.shows);
-        println!("         in short, by `cargo xtask test`: {}", proof.tests);
+        println!("{:<9} {}", proof.name, proof.shows);
+        println!("          in short, by `cargo xtask test`: {}", proof.tests);
         if let Some(short) = proof.short {
-            println!("         and {}", words(&short()));
+            println!("          and {}", words(&short()));
         }
     }
     Ok(())
