@@ -9,6 +9,7 @@
 //! - [`faulty_store`], [`faulty_signer`], [`recording_signer`]: the real ones, which fail or keep a record when told to.
 //! - [`name_server`]: a DNS server that answers as a test says.
 //! - [`postgres`]: a PostgreSQL server.
+//! - [`ports`]: ports that stay free until they are used.
 //! - [`ready`]: waiting for a program to say that it serves.
 //!
 //! Deliberately absent: mocks. What the authority talks to here is real, only small.
@@ -22,6 +23,7 @@ pub mod flow;
 pub mod forge;
 pub mod http_target;
 pub mod name_server;
+pub mod ports;
 pub mod postgres;
 pub mod raw_http;
 pub mod ready;
@@ -36,6 +38,7 @@ pub use faulty_store::{COMMIT_POINTS, Fault, FaultyStore};
 pub use flow::Issued;
 pub use forge::{Forge, Member};
 pub use http_target::{Http01Target, Reply, SeenRequest};
+pub use ports::free_ports;
 pub use postgres::PostgresServer;
 pub use raw_http::{Answer, RawHttp, RawStream};
 pub use ready::{ReadyFile, wait_for_ready_file};

@@ -21,8 +21,7 @@ pub(crate) struct Laboratory {
 
 impl Laboratory {
     pub(crate) async fn new(dir: &Path, store: &str) -> Self {
-        let listeners = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
-        let ports = listeners.map(|listener| listener.local_addr().unwrap().port());
+        let ports = certus_testkit::free_ports();
         let target = Arc::new(Http01Target::bind(0).await.unwrap());
         Self { dir: dir.to_owned(), store: store.to_owned(), ports, target }
     }

@@ -1,12 +1,11 @@
 //! `certus ca serve` in a process of its own.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use certus_testkit::RawHttp;
 use certus_testkit::name_server::{NameServer, Reply, ResponseCode, address};
+use certus_testkit::{RawHttp, free_ports};
 
 /// The program under test.
 pub(crate) const CERTUS: &str = env!("CARGO_BIN_EXE_certus");
@@ -111,11 +110,4 @@ impl Drop for Authority {
         drop(self.process.kill());
         drop(self.process.wait());
     }
-}
-
-/// Ports that were free a moment ago.
-pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
-    let listeners: Vec<TcpListener> = (0..N).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    let ports: Vec<u16> = listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
-    ports.try_into().unwrap()
 }

@@ -4,9 +4,9 @@ use std::io::Read as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use certus_testkit::wait_for_ready_file;
+use certus_testkit::{free_ports, wait_for_ready_file};
 
-use crate::authority::{CERTUS, free_ports};
+use crate::authority::CERTUS;
 use crate::clients::succeeded;
 
 #[tokio::test(flavor = "multi_thread")]

@@ -164,8 +164,7 @@ fn copy(from: &Path, to: &Path) {
 
 /// Two ports that were free a moment ago.
 pub(crate) fn free_ports() -> [u16; 2] {
-    let listeners = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
+    certus_testkit::free_ports()
 }
 
 /// The program at work. Dropping it ends it.
