@@ -2,7 +2,7 @@
 //!
 //! What a crash between any two lines leaves behind is told in `docs/issuance.md`.
 
-use certus_acme::{Problem, ProblemKind};
+use certus_acme::{AccountStatus, AuthorizationStatus, Problem, ProblemKind};
 use certus_pki::{
     AuthorizedNames, Certificate, Issuer, PrepareError, Prepared, PublicKey, SerialNumber, TbsCertificate, TbsError,
     Timestamp,
@@ -15,7 +15,7 @@ use crate::issuers::ProfileRule;
 use crate::job::LeasedJob;
 use crate::limits;
 use crate::ports::{OrderAndAuthorizations, StoreError, Stored, Version};
-use crate::state::{Intent, IssuedCertificate, Order};
+use crate::state::{Authorization, Intent, IssuedCertificate, Order};
 
 /// What came of an issuing job.
 pub(crate) enum Outcome {
@@ -60,6 +60,11 @@ pub(crate) async fn issue(ca: &Ca, job: &LeasedJob, id: OrderId) -> Result<Outco
         );
         return fail(ca, job, version, order, problem, "an authorization was given up").await;
     };
+    if let Some(why) = no_longer(ca, &order, &authorizations).await? {
+        let detail = format!("{why} before its certificate was issued; make a new order");
+        let problem = Problem::new(ProblemKind::Unauthorized, detail);
+        return fail(ca, job, version, order, problem, why).await;
+    }
     let Some(rule) = ca.issuers().profiles.get(&order.profile) else {
         let why = format!("the profile {:?} is no longer configured", order.profile);
         let problem = Problem::new(ProblemKind::ServerInternal, "the order's profile is no longer offered; order anew");
@@ -98,6 +103,24 @@ pub(crate) async fn issue(ca: &Ca, job: &LeasedJob, id: OrderId) -> Result<Outco
     }
     let problem = Problem::new(ProblemKind::ServerInternal, "the certificate could not be signed; make a new order");
     fail(ca, job, version, order, problem, &why).await
+}
+
+/// Why an order that was rightly finalized may no longer be issued: a job can wait for long, and proofs age meanwhile.
+async fn no_longer(
+    ca: &Ca,
+    order: &Order,
+    authorizations: &[Authorization],
+) -> Result<Option<&'static str>, StoreError> {
+    let now = ca.now();
+    if now >= order.expires {
+        return Ok(Some("the order expired"));
+    }
+    if authorizations.iter().any(|authorization| authorization.status(now) != AuthorizationStatus::Valid) {
+        return Ok(Some("an authorization of this order expired"));
+    }
+    let account = ca.inner().store.account(order.account).await?;
+    let open = account.is_some_and(|account| account.value.status() == AccountStatus::Valid);
+    Ok((!open).then_some("the account of this order was deactivated"))
 }
 
 fn prepare(

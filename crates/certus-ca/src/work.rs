@@ -130,6 +130,20 @@ impl Work {
         receiver
     }
 
+    /// Runs to its end what must not stop half-way when a client leaves: a job that was kept is a job that is begun.
+    pub(crate) async fn to_its_end<T: Send + 'static>(
+        &self,
+        operation: impl Future<Output = Result<T, CaError>> + Send + 'static,
+    ) -> Result<T, CaError> {
+        let (sender, outcome) = oneshot::channel();
+        self.tasks.spawn(async move {
+            if sender.send(operation.await).is_err() {
+                tracing::trace!("the client has left");
+            }
+        });
+        outcome.await.unwrap_or_else(|_| Err(CaError::Internal("an operation ended without an outcome".to_owned())))
+    }
+
     async fn turn_to_validate(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.validating).acquire_owned().await.ok()
     }

@@ -93,7 +93,9 @@ impl Ca {
         account: &Account,
         id: ChallengeId,
     ) -> Result<Authorization, CaError> {
-        retry_conflicts!(self.try_respond(request, account, id).await)
+        let (ca, account) = (self.clone(), account.clone());
+        let operation = async move { retry_conflicts!(ca.try_respond(request, &account, id).await) };
+        self.inner().work.to_its_end(operation).await
     }
 
     async fn try_respond(

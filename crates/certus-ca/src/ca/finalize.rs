@@ -28,7 +28,9 @@ impl Ca {
         id: OrderId,
         csr: &[u8],
     ) -> Result<OrderAndAuthorizations, CaError> {
-        retry_conflicts!(self.try_finalize(request, account, id, csr).await)
+        let (ca, account, csr) = (self.clone(), account.clone(), csr.to_vec());
+        let operation = async move { retry_conflicts!(ca.try_finalize(request, &account, id, &csr).await) };
+        self.inner().work.to_its_end(operation).await
     }
 
     async fn try_finalize(

@@ -1,6 +1,6 @@
 //! The job that validates a challenge: one attempt, then the outcome is kept.
 
-use certus_acme::{KeyAuthorization, Problem};
+use certus_acme::{AccountStatus, KeyAuthorization, Problem};
 use tokio::sync::oneshot;
 
 use super::{Slot, drop_job, put_back};
@@ -87,6 +87,9 @@ async fn request(
         return Ok(None);
     }
     let account = ca.inner().store.account(authorization.account).await?.ok_or(JobError::NoAccount)?;
+    if account.value.status() != AccountStatus::Valid {
+        return Ok(None);
+    }
     let key_authorization = KeyAuthorization::new(&challenge.token, &account.value.key.thumbprint());
     Ok(Some(ValidationRequest {
         identifier: authorization.identifier.clone(),

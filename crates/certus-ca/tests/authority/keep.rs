@@ -156,6 +156,8 @@ async fn an_order_that_is_worked_on_is_never_removed() {
     keep::reap(&world.authority.ca).await.unwrap();
     assert_eq!(client.order(&order.url).await.unwrap().value.status, OrderStatus::Processing);
     let other = world.another().await;
-    client.issued(client.order(&order.url).await.unwrap()).await.unwrap();
+    // Found and ended: as a failure, since its proofs have aged meanwhile.
+    assert!(client.issued(client.order(&order.url).await.unwrap()).await.is_err());
+    assert_eq!(client.order(&order.url).await.unwrap().value.status, OrderStatus::Invalid);
     other.stop().await;
 }

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use certus_acme::{AuthorizationStatus, ChallengeStatus, OrderStatus, ProblemKind};
+use certus_acme::{AuthorizationStatus, ChallengeStatus, Order, OrderStatus, ProblemKind};
 use certus_ca::audit::Action;
+use certus_ca::id::{AccountId, OrderId, RequestId};
 use certus_ca::ports::{IntentOutcome, ValidationError, ValidationRequest, Validator};
-use certus_ca::state::ValidatedControl;
-use certus_testkit::SignerFault;
+use certus_ca::state::{OrderState, ValidatedControl};
+use certus_testkit::{Resource, SignerFault, TestClient};
 use certus_validate::{Config, LocalNames, Validators};
+use futures_util::FutureExt;
 use serde_json::json;
 
 use crate::world::{NAME, World, download, request};
@@ -170,4 +173,64 @@ async fn a_failure_of_our_own_puts_the_validation_back() {
     client.validated(url).await.unwrap();
     assert_eq!(tries.load(Ordering::SeqCst), 2);
     assert_eq!(world.target.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_leaves_no_job_behind() {
+    let world = World::new(&[]).await;
+    let client = world.client().await;
+    let order = world.ready(&client).await;
+    let ca = &world.authority.ca;
+    let id = |url: &str| url.rsplit('/').next().unwrap().to_owned();
+    let account = AccountId::parse(&id(&client.account_url().unwrap())).unwrap();
+    let account = ca.account(account).await.unwrap().unwrap().value;
+    let order_id = OrderId::parse(&id(&order.url)).unwrap();
+    // Asked once, which hands the write over; then the client is gone.
+    let left = ca.finalize(RequestId::random(), &account, order_id, &request()).now_or_never();
+    assert!(left.is_none());
+    let issued = client.issued(settled_order(&client, &order.url).await).await.unwrap();
+    assert_eq!(issued.value.status, OrderStatus::Valid);
+}
+
+/// The order once it is no longer ready.
+async fn settled_order(client: &TestClient, url: &str) -> Resource<Order> {
+    let mut look = tokio::time::interval(Duration::from_millis(20));
+    for _ in 0..500 {
+        look.tick().await;
+        let order = client.order(url).await.unwrap();
+        if order.value.status != OrderStatus::Ready {
+            return order;
+        }
+    }
+    panic!("the order stays ready")
+}
+
+#[tokio::test]
+async fn nothing_is_signed_for_an_account_that_was_closed_or_on_proofs_that_have_aged() {
+    for age in [Duration::ZERO, Duration::from_secs(8 * 24 * 3600)] {
+        // Finalized, but the job is not begun: the process never heard that the order was kept.
+        let world = World::with(&["begin_issuance:after:error"], |setup, _| setup.duties = false).await;
+        let client = world.client().await;
+        let order = world.ready(&client).await;
+        assert!(client.finalize(&order.value, &request()).await.is_err());
+        if age.is_zero() {
+            let url = client.account_url().unwrap();
+            let closed = certus_acme::AccountUpdate { status: Some("deactivated".to_owned()), contact: None };
+            client.post(&url, &closed).await.unwrap();
+        }
+        world.clock.advance(age);
+        let other = world.another().await;
+        let id = OrderId::parse(order.url.rsplit('/').next().unwrap()).unwrap();
+        let mut look = tokio::time::interval(Duration::from_millis(20));
+        let state = loop {
+            look.tick().await;
+            let state = world.store.order(id).await.unwrap().unwrap().value.order.state;
+            if !matches!(state, OrderState::Processing { .. }) {
+                break state;
+            }
+        };
+        assert!(matches!(state, OrderState::Failed { .. }), "{state:?}");
+        other.stop().await;
+        assert!(world.certificates().await.is_empty());
+    }
 }
