@@ -1,10 +1,11 @@
 //! The embedded store: one SQLite file, one writer thread, readers beside it.
 //!
 //! The file is in WAL mode with `synchronous=FULL`, so that an answered write survives a power cut. One process uses it
-//! at a time; the lock of the state directory sees to that, not this crate. Where to go: [`writer`] groups writes into
-//! commits, `write_*` play them, [`readers`] and `read_*` answer questions.
+//! at a time; [`lock`] sees to that. Where to go: [`writer`] groups writes into commits, `write_*` play them, [`readers`]
+//! and `read_*` answer questions.
 
 mod fault;
+mod lock;
 mod open;
 mod play;
 mod read_authority;
@@ -48,11 +49,12 @@ impl SqliteConfig {
 /// Opens the store, migrating it first.
 pub(crate) fn connect(config: &SqliteConfig) -> Result<Database, StoreError> {
     open::create_file(&config.path)?;
+    let lock = lock::take(&config.path)?;
     let mut connection = open::writer(config)?;
     open::migrate(&mut connection)?;
     let readers = Arc::new(readers::Readers::new(config.path.clone()));
     let (queue, receiver) = Queue::new();
-    writer::start(config.clone(), connection, receiver)?;
+    writer::start(config.clone(), lock, connection, receiver)?;
     Ok(Database::new(queue, Box::new(readers::SharedReaders(readers))))
 }
 

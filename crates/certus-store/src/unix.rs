@@ -14,6 +14,11 @@ pub(crate) fn create_private(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Opens a file that its owner alone may read and write, making it when it is not there.
+pub(crate) fn open_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
 /// Whether anyone but the owner may read or write an open file.
 pub(crate) fn is_open_to_others(file: &File) -> io::Result<bool> {
     Ok(file.metadata()?.permissions().mode() & 0o077 != 0)

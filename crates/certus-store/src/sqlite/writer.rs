@@ -14,6 +14,7 @@ use rusqlite::Connection;
 use tokio::sync::mpsc::Receiver;
 
 use super::fault::{Fault, unavailable};
+use super::lock::Lock;
 use super::{SqliteConfig, open, play};
 use crate::operation::{Envelope, MAX_BATCH, Reply};
 
@@ -23,6 +24,8 @@ const WRITES_PER_CHECKPOINT: usize = 128;
 #[derive(Debug)]
 struct Writer {
     config: SqliteConfig,
+    /// Held until the last commit.
+    _lock: Lock,
     /// `None` after a failure that the connection did not survive; opened again at the next batch.
     connection: Option<Connection>,
     checkpointer: SyncSender<()>,
@@ -32,6 +35,7 @@ struct Writer {
 /// Starts the writer and the checkpointer on threads of their own. Both end when the store is dropped.
 pub(super) fn start(
     config: SqliteConfig,
+    lock: Lock,
     connection: Connection,
     receiver: Receiver<Envelope>,
 ) -> Result<(), StoreError> {
@@ -39,7 +43,7 @@ pub(super) fn start(
     let (checkpointer, nudges) = sync_channel(1);
     let path = config.path.clone();
     thread::Builder::new().name("store-checkpoint".into()).spawn(move || checkpoint(path, nudges)).map_err(spawned)?;
-    let writer = Writer { config, connection: Some(connection), checkpointer, since_checkpoint: 0 };
+    let writer = Writer { config, _lock: lock, connection: Some(connection), checkpointer, since_checkpoint: 0 };
     thread::Builder::new().name("store-writer".into()).spawn(move || writer.run(receiver)).map_err(spawned)?;
     Ok(())
 }

@@ -74,6 +74,26 @@ fn one_process_at_a_time() {
 }
 
 #[test]
+fn one_file_is_one_processs_whatever_directories_name_it() {
+    let shared = tempfile::tempdir().unwrap();
+    let store = format!("sqlite:{}", shared.path().join("shared.db").display());
+    let (site, other) = (Site::new(&["--store", &store]), Site::new(&["--store", &store]));
+    let running = site.serve();
+    let refused = run(&mut other.ca(&["serve"])).refused(1, "shared.db open; stop it first");
+    assert!(refused.err.contains(&format!("process {}", running.pid())), "{refused:?}");
+    assert_eq!(run(&mut other.ca(&["check"])).code, Some(3));
+    assert_eq!(running.end(), Some(0));
+}
+
+#[test]
+fn a_state_directory_that_others_can_enter_is_not_started_on() {
+    use std::os::unix::fs::PermissionsExt;
+    let site = Site::new(&[]);
+    std::fs::set_permissions(site.state(""), std::fs::Permissions::from_mode(0o755)).unwrap();
+    run(&mut site.ca(&["serve"])).refused(1, "run: chmod 700");
+}
+
+#[test]
 fn a_running_authority_tells_how_it_stands() {
     let site = Site::new(&[]);
     run(&mut site.ca(&["status"])).refused(5, "no authority is running");

@@ -54,7 +54,7 @@ impl Subject {
         Self { store, url, process: process.id, tables }
     }
 
-    /// Another handle on the same store, as after a restart or on another node.
+    /// Another handle on the same store, as on another node.
     pub(crate) async fn again(&self) -> Arc<dyn Store> {
         connect(&self.url).await.unwrap()
     }
@@ -109,14 +109,15 @@ macro_rules! store_conformance {
             reaping: what_expired_goes_and_evidence_stays
                 what_is_being_worked_on_stays
                 reaping_goes_in_steps;
-            schema: a_newer_store_is_refused
-                everything_is_there_after_a_restart;
             concurrency: one_of_many_writers_wins_each_version
                 many_flows_at_once_all_succeed
                 a_caller_that_leaves_undoes_nothing;
+            // These close the store and open it anew.
+            => schema: a_newer_store_is_refused
+                everything_is_there_after_a_restart;
         }
     };
-    ($fresh:path; $($module:ident: $($test:ident)+;)+) => {
+    ($fresh:path; $($module:ident: $($test:ident)+;)+ => $last:ident: $($closing:ident)+;) => {
         $($(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
@@ -124,5 +125,11 @@ macro_rules! store_conformance {
                 $crate::suite::$module::$test(&subject).await;
             }
         )+)+
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $closing() {
+                $crate::suite::$last::$closing($fresh().await).await;
+            }
+        )+
     };
 }
