@@ -69,9 +69,9 @@ impl Ca {
         let Parts { store, validator, issuers, clock, process } = parts;
         let clock_guard = ClockGuard::new(store.newest_time().await?);
         store.register_process(&process).await?;
-        for (id, issuer) in issuers.all() {
-            let audit = own_event(clock.now(), Action::IssuerRegistered, id.clone());
-            store.register_issuer(&id, &issuer.chain().to_pem(), audit).await?;
+        for issuer in &issuers.configured {
+            let audit = own_event(clock.now(), Action::IssuerRegistered, issuer.id());
+            store.register_issuer(issuer.id(), &issuer.chain().to_pem(), audit).await?;
         }
         let inner = Inner {
             store,

@@ -29,9 +29,11 @@ impl ProfileRule {
     }
 }
 
-/// Every profile, and where what they need is published.
+/// Every issuer and profile, and where what they need is published.
 #[derive(Debug, Clone)]
 pub struct Issuers {
+    /// Every issuer, also one that no profile uses any more: its certificates still need their CRLs.
+    pub configured: Vec<Arc<Issuer>>,
     /// Profiles by name.
     pub profiles: BTreeMap<String, ProfileRule>,
     /// The profile of orders that ask for none.
@@ -43,14 +45,10 @@ pub struct Issuers {
 }
 
 impl Issuers {
-    /// Every issuer once.
+    /// The issuer of that id.
     #[must_use]
-    pub fn all(&self) -> BTreeMap<String, Arc<Issuer>> {
-        self.profiles
-            .values()
-            .flat_map(|rule| [&rule.ecdsa, &rule.rsa])
-            .map(|issuer| (issuer.id().to_owned(), Arc::clone(issuer)))
-            .collect()
+    pub fn get(&self, id: &str) -> Option<&Arc<Issuer>> {
+        self.configured.iter().find(|issuer| issuer.id() == id)
     }
 
     /// Where a certificate of that issuer and shard says that its issuer and CRL are.

@@ -91,7 +91,7 @@ async fn heartbeat(ca: &Ca) -> Result<(), KeepError> {
 /// The first failure; the lists signed before it are published.
 pub async fn publish_crls(ca: &Ca) -> Result<usize, KeepError> {
     let mut published = 0;
-    for issuer in ca.issuers().all().values() {
+    for issuer in &ca.issuers().configured {
         let mut shards = ca.store().crl_shards(issuer.id()).await?;
         shards.extend(0..ca.issuers().shards);
         shards.sort_unstable();

@@ -48,7 +48,7 @@ async fn issuer(State(site): State<Arc<PkiSite>>, Path(file): Path<String>) -> R
     if id == site.root_id {
         return published("application/pkix-cert", site.root_der.clone());
     }
-    match site.ca.issuers().all().get(id) {
+    match site.ca.issuers().get(id) {
         Some(issuer) => published("application/pkix-cert", issuer.certificate().der().to_vec()),
         None => former_issuer(&site, id).await,
     }

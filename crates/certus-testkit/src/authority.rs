@@ -184,6 +184,7 @@ impl TestAuthority {
         let rule =
             ProfileRule { profile, description: String::new(), ecdsa: Arc::clone(&issuer), rsa: Arc::clone(&issuer) };
         let issuers = Issuers {
+            configured: vec![Arc::clone(&issuer)],
             profiles: BTreeMap::from([("classic".to_owned(), rule)]),
             default_profile: "classic".to_owned(),
             pki_url: hierarchy.pki_url.clone(),

@@ -86,10 +86,10 @@ pub(crate) async fn authority(config: &Config, surroundings: &Surroundings, hook
     let clock = clock();
     let issuers = issuers(config, surroundings, hooks)?;
     let root = root(config)?;
-    for (id, issuer) in issuers.all() {
-        if !issuer.permits(config.external_url.host()) {
-            bail!("the issuer {id} may not certify {}, the host of external_url", config.external_url.host());
-        }
+    let in_profiles = issuers.profiles.values().flat_map(|rule| [&rule.ecdsa, &rule.rsa]);
+    if let Some(issuer) = in_profiles.into_iter().find(|issuer| !issuer.permits(config.external_url.host())) {
+        let (id, host) = (issuer.id(), config.external_url.host());
+        bail!("the issuer {id} may not certify {host}, the host of external_url");
     }
     let validator = Validators::new(config.validation.clone()).context("validation cannot be set up")?;
     let store = store(config, surroundings, hooks).await?;
@@ -166,6 +166,7 @@ fn issuers(config: &Config, surroundings: &Surroundings, hooks: Hooks) -> anyhow
         profiles.insert(name.clone(), rule);
     }
     Ok(Issuers {
+        configured: opened.into_values().collect(),
         profiles,
         default_profile: config.default_profile.clone(),
         pki_url: config.pki_url.as_str().to_owned(),

@@ -24,6 +24,12 @@ pub use urls::{ExternalUrl, PkiUrl, UrlError};
 pub const FILE: &str = "certus.toml";
 /// The only version of the file there is.
 pub const VERSION: u32 = 1;
+/// The most CRL shards: each list is signed and written every day, and at this many a million certificates leave a
+/// thousand to a list.
+const MAX_SHARDS: u32 = 1024;
+/// The smallest limit on a challenge's body: a key authorization has 87 octets (RFC 8555 section 8.1), and room for white
+/// space behind it.
+const MIN_BODY: usize = 128;
 /// The longest back-dating (Baseline Requirements 7.1.2.7: 48 hours).
 const MAX_BACKDATE: Duration = Duration::from_secs(48 * 3600);
 
@@ -201,9 +207,13 @@ impl Config {
         if !profiles.contains_key(&authority.default_profile) {
             return Err(format!("default_profile names {:?}, which is no profile here", authority.default_profile));
         }
-        if authority.crl_shards == 0 {
-            return Err("crl_shards must be 1 or more".to_owned());
+        if !(1..=MAX_SHARDS).contains(&authority.crl_shards) {
+            return Err(format!("crl_shards must be 1 to {MAX_SHARDS}"));
         }
+        if authority.listen == authority.pki_listen && authority.listen.port() != 0 {
+            return Err(format!("listen and pki_listen are both {}; give each its own port", authority.listen));
+        }
+        crate::telemetry::filter(&log.level).map_err(|error| format!("{error:#}"))?;
         let tables::Validation {
             http_port,
             https_port,
@@ -215,6 +225,12 @@ impl Config {
             max_redirects,
             max_body,
         } = authority.validation;
+        if timeout.0.is_zero() {
+            return Err("[authority.validation]: with a timeout of 0 nothing can be validated".to_owned());
+        }
+        if max_body.0 < MIN_BODY {
+            return Err(format!("[authority.validation]: max_body must be {MIN_BODY} B or more"));
+        }
         let root = directory.join(authority.root);
         Ok(Self {
             directory: directory.to_owned(),

@@ -140,10 +140,10 @@ impl Told {
         let (ca, now) = (&self.ca, self.ca.now());
         let issuers = ca.issuers();
         let known: Vec<IssuerStatus> = issuers
-            .all()
-            .into_iter()
-            .map(|(id, issuer)| IssuerStatus {
-                id,
+            .configured
+            .iter()
+            .map(|issuer| IssuerStatus {
+                id: issuer.id().to_owned(),
                 subject: issuer.certificate().subject_text(),
                 not_after: issuer.certificate().not_after().rfc3339(),
             })

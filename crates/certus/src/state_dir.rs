@@ -50,6 +50,12 @@ impl StateDir {
     ///
     /// [`Exit::Running`] and who holds it, if somebody does.
     pub(crate) fn lock(&self) -> anyhow::Result<Lock> {
+        let shown = self.0.display();
+        if let Ok((mode, _)) = unix::mode_and_owner(&self.0)
+            && mode & 0o077 != 0
+        {
+            bail!("{shown} has mode {mode:04o}, so that others can reach its keys; run: chmod 700 {shown}");
+        }
         match self.try_lock()? {
             Locked::Taken(lock) => Ok(lock),
             Locked::Held { pid } => Err(ending(

@@ -27,7 +27,7 @@ pub(crate) fn start(log: &Log) -> anyhow::Result<()> {
 }
 
 /// Reads `info`, or `info,certus_http=debug`.
-fn filter(level: &str) -> anyhow::Result<EnvFilter> {
+pub(crate) fn filter(level: &str) -> anyhow::Result<EnvFilter> {
     let wrong = || {
         format!("the setting level = {level:?} of [log] is not a level, such as \"info\" or \"info,certus_http=debug\"")
     };

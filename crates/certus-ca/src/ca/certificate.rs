@@ -40,16 +40,19 @@ impl Ca {
 
     /// The chain above a leaf as PEM, without a self-signed root at its end (RFC 8446 section 4.4.2 lets it be left out).
     async fn issuer_chain(&self, id: &str) -> Result<String, CaError> {
-        let configured = self.issuers().profiles.values().flat_map(|rule| [&rule.ecdsa, &rule.rsa]);
-        if let Some(issuer) = configured.into_iter().find(|issuer| issuer.id() == id) {
+        if let Some(issuer) = self.issuers().get(id) {
             return Ok(without_root(issuer.chain()));
         }
         // Issued by an issuer that is no longer configured.
-        let known = self.inner().store.issuers().await?;
         let unknown = || CaError::Internal(format!("the issuer {id} is not in the store"));
-        let (_, pem) = known.into_iter().find(|(known, _)| known == id).ok_or_else(unknown)?;
-        let chain = CertificateChain::from_pem(&pem).map_err(|error| CaError::Internal(error.to_string()))?;
-        Ok(without_root(&chain))
+        Ok(without_root(&self.known_chain(id).await?.ok_or_else(unknown)?))
+    }
+
+    /// The chain of an issuer that was ever made known.
+    async fn known_chain(&self, id: &str) -> Result<Option<CertificateChain>, CaError> {
+        let known = self.inner().store.issuers().await?;
+        let Some((_, pem)) = known.into_iter().find(|(known, _)| known == id) else { return Ok(None) };
+        CertificateChain::from_pem(&pem).map(Some).map_err(|error| CaError::Internal(error.to_string()))
     }
 
     /// The certificate of an issuer that was ever made known, in DER.
@@ -58,10 +61,8 @@ impl Ca {
     ///
     /// What the store says.
     pub async fn issuer_certificate(&self, id: &str) -> Result<Option<Vec<u8>>, CaError> {
-        let known = self.inner().store.issuers().await?;
-        let Some((_, pem)) = known.into_iter().find(|(known, _)| known == id) else { return Ok(None) };
-        let chain = CertificateChain::from_pem(&pem).map_err(|error| CaError::Internal(error.to_string()))?;
-        Ok(chain.certificates().first().map(|certificate| certificate.der().to_vec()))
+        let chain = self.known_chain(id).await?;
+        Ok(chain.and_then(|chain| Some(chain.certificates().first()?.der().to_vec())))
     }
 
     /// A new TLS certificate for the authority itself: the external URL's host, and what a laboratory adds.

@@ -101,7 +101,7 @@ impl World {
 
     /// What became of every serial that was spent for an order, in order.
     pub(crate) async fn intents(&self) -> Vec<(SerialNumber, IntentOutcome)> {
-        let issuer = self.authority.ca.issuers().all().into_keys().next().unwrap();
+        let issuer = self.authority.ca.issuers().configured[0].id().to_owned();
         let mut intents = Vec::new();
         for serial in self.audited(Action::IntentRecorded).await {
             let octets = data_encoding::HEXLOWER.decode(serial.as_bytes()).unwrap();

@@ -3,13 +3,15 @@
 //! Nothing stops at the first fault, so that one run names them all. The store is opened only under the lock; a running
 //! authority is asked about it instead.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use certus_ca::limits::MAX_CLOCK_BEHIND;
 use certus_ca::ports::Store;
-use certus_pki::{CertificateList, Clock, Issuer, Timestamp};
+use certus_pki::{CertificateChain, CertificateList, Issuer, Timestamp};
 use certus_signer::SealingKeys;
 use certus_validate::Validators;
 use serde::Serialize;
@@ -90,7 +92,7 @@ pub(super) async fn run(args: &AtArgs, surroundings: &Surroundings, hooks: Hooks
     if let Some(config) = findings.take("settings", config, |config| config.directory.display().to_string()) {
         let state = StateDir::of(&config.directory);
         check_state_directory(&mut findings, &state);
-        check_issuers(&mut findings, &config, surroundings, hooks, now).await;
+        let issuers = check_issuers(&mut findings, &config, surroundings, hooks, now).await;
         check_root(&mut findings, &config, &state, now);
         let sealing = SealingKeys::open(&state.sealing()).map_err(anyhow::Error::from);
         findings.take("sealing keys", sealing, |keys| {
@@ -100,9 +102,10 @@ pub(super) async fn run(args: &AtArgs, surroundings: &Surroundings, hooks: Hooks
         match state.try_lock() {
             Ok(Locked::Taken(_lock)) => {
                 findings.add("running", State::Ok, "no authority is at work here");
-                check_listener(&mut findings, "listen", config.listen).await;
-                check_listener(&mut findings, "pki_listen", config.pki_listen).await;
-                check_store(&mut findings, &config, surroundings, hooks, clock.as_ref()).await;
+                // Both held at once, as a start holds them.
+                let _acme = check_listener(&mut findings, "listen", config.listen).await;
+                let _pki = check_listener(&mut findings, "pki_listen", config.pki_listen).await;
+                check_store(&mut findings, &config, surroundings, hooks, &issuers, now).await;
             }
             Ok(Locked::Held { pid }) => check_running(&mut findings, &config, &state, pid).await,
             Err(error) => findings.add("running", State::Fail, format!("{error:#}")),
@@ -142,13 +145,15 @@ async fn check_issuers(
     surroundings: &Surroundings,
     hooks: Hooks,
     now: Timestamp,
-) {
+) -> BTreeSet<String> {
+    let mut ids = BTreeSet::new();
     for (name, files) in &config.issuers {
         let check = format!("issuer {name}");
         let issuer = compose::issuer(name, files, surroundings, hooks);
         let Some(issuer) = findings.take(&check, issuer, |issuer| issuer.certificate().subject_text()) else {
             continue;
         };
+        ids.insert(issuer.id().to_owned());
         for certificate in issuer.chain().certificates() {
             let subject = certificate.subject_text();
             let mend = "certificates end with it: get a new one and name it in [authority.issuers]";
@@ -174,6 +179,7 @@ async fn check_issuers(
         let signed = throwaway(&issuer, now).await;
         findings.take(&format!("{check}: signing"), signed, |()| "signed a throwaway".to_owned());
     }
+    ids
 }
 
 /// Signs something that is never published: a CRL of a moment, which is verified as it is made.
@@ -220,9 +226,13 @@ async fn check_resolver(findings: &mut Findings, config: &Config) {
     }
 }
 
-async fn check_listener(findings: &mut Findings, setting: &str, address: std::net::SocketAddr) {
+async fn check_listener(
+    findings: &mut Findings,
+    setting: &str,
+    address: std::net::SocketAddr,
+) -> Option<tokio::net::TcpListener> {
     let bound = listen(setting, address).await;
-    findings.take(setting, bound, |_| format!("{address} is free"));
+    findings.take(setting, bound, |_| format!("{address} is free"))
 }
 
 async fn check_store(
@@ -230,21 +240,27 @@ async fn check_store(
     config: &Config,
     surroundings: &Surroundings,
     hooks: Hooks,
-    clock: &dyn Clock,
+    issuers: &BTreeSet<String>,
+    now: Timestamp,
 ) {
     let opened = compose::store(config, surroundings, hooks).await;
     let Some(store) = findings.take("store", opened, |_| format!("{} is reachable and migrated", config.store.url))
     else {
         return;
     };
-    let well = look_into(store, config, clock).await;
+    let well = look_into(store, config, issuers, now).await;
     match well {
         Ok(lines) => findings.checks.extend(lines),
         Err(error) => findings.add("store", State::Fail, format!("{error:#}")),
     }
 }
 
-async fn look_into(store: Arc<dyn Store>, config: &Config, clock: &dyn Clock) -> anyhow::Result<Vec<Finding>> {
+async fn look_into(
+    store: Arc<dyn Store>,
+    config: &Config,
+    issuers: &BTreeSet<String>,
+    now: Timestamp,
+) -> anyhow::Result<Vec<Finding>> {
     let mut findings = Findings::default();
     store.check().await?;
     match store.setting(EXTERNAL_URL).await? {
@@ -253,10 +269,19 @@ async fn look_into(store: Arc<dyn Store>, config: &Config, clock: &dyn Clock) ->
         Some(known) => findings.add("external URL", State::Fail, compose::other_url(&known, &config.external_url)),
     }
     match store.newest_time().await? {
-        Some(newest) if newest.duration_since(clock.now()) > MAX_CLOCK_BEHIND => {
+        Some(newest) if newest.duration_since(now) > MAX_CLOCK_BEHIND => {
             findings.add("clock", State::Fail, format!("is behind the store's newest entry, {newest}; set it"));
         }
         Some(_) | None => findings.add("clock", State::Ok, "not behind the store"),
+    }
+    for (id, pem) in store.issuers().await?.into_iter().filter(|(id, _)| !issuers.contains(id)) {
+        let chain = CertificateChain::from_pem(&pem).with_context(|| format!("the issuer {id} of the store"))?;
+        let Some(issuer) = chain.certificates().first().filter(|issuer| issuer.not_after() > now) else { continue };
+        let detail = format!(
+            "has certificates but no table in [authority.issuers], so nobody signs its CRLs; put the table back until {}",
+            issuer.not_after()
+        );
+        findings.add(format!("former issuer {}", issuer.subject_text()), State::Warn, detail);
     }
     Ok(findings.checks)
 }

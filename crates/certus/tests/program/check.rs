@@ -95,6 +95,49 @@ fn a_port_that_is_taken_is_found() {
 }
 
 #[test]
+fn addresses_that_cannot_both_be_listened_on_are_found() {
+    let site = Site::new(&[]);
+    site.edit(
+        &format!("pki_listen = \"127.0.0.1:{}\"", site.pki_port),
+        &format!("pki_listen = \"0.0.0.0:{}\"", site.port),
+    );
+    fails(&site, "pki_listen", "cannot be listened on");
+}
+
+#[test]
+fn an_issuer_without_a_table_is_missed_as_long_as_its_certificates_live() {
+    let site = Site::new(&[]);
+    assert_eq!(site.serve().end(), Some(0));
+    let other = Site::new(&[]);
+    let files = |site: &Site| {
+        let file = |extension| site.state(&format!("issuer/issuing-1.{extension}")).display().to_string();
+        format!("chain = \"{}\"\nkey = \"{}\"\n", file("pem"), file("key"))
+    };
+    // A new issuer takes over all profiles; the old one keeps its table, and so its CRLs.
+    let by = "issuers = { ecdsa = \"issuing-2\", rsa = \"issuing-2\" }";
+    let tables = format!(
+        "[authority.issuers.issuing-2]\n{}[authority.profiles.classic]\nlifetime = \"90d\"\n{by}\n[store]\n",
+        files(&other)
+    );
+    site.edit("[store]\n", &tables);
+    run(&mut site.ca(&["check"])).well();
+    let running = site.serve();
+    let status = run(&mut site.ca(&["status", "--json"])).well().json();
+    let ids: Vec<&Value> = status["issuers"].as_array().unwrap().iter().map(|issuer| &issuer["id"]).collect();
+    assert_eq!(ids.len(), 2, "{status}");
+    for id in ids {
+        assert!(status["crls"].as_array().unwrap().iter().any(|crl| crl["issuer"] == *id), "{id}: {status}");
+    }
+    assert_eq!(running.end(), Some(0));
+    site.edit("[authority.issuers.issuing-1]\nchain", "[agent]\nchain");
+    let report = run(&mut site.ca(&["check", "--json"])).well().json();
+    let checks = report["checks"].as_array().unwrap();
+    let missed = checks.iter().find(|check| check["check"].as_str().unwrap().starts_with("former issuer")).unwrap();
+    assert_eq!(missed["state"], "warn");
+    assert!(missed["detail"].as_str().unwrap().contains("put the table back"), "{missed}");
+}
+
+#[test]
 fn settings_that_cannot_be_read_are_named_with_their_line() {
     let site = Site::new(&[]);
     site.edit("version = 1\n", "version = 1\nverison = 2\n");
