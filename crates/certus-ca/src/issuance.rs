@@ -15,7 +15,7 @@ use crate::issuers::ProfileRule;
 use crate::job::LeasedJob;
 use crate::limits;
 use crate::ports::{OrderAndAuthorizations, StoreError, Stored, Version};
-use crate::state::{Authorization, Intent, IssuedCertificate, Order};
+use crate::state::{Authorization, Intent, IssuedCertificate, Order, OrderState};
 
 /// What came of an issuing job.
 pub(crate) enum Outcome {
@@ -44,65 +44,90 @@ pub(crate) enum JobError {
 
 /// Issues the certificate of an order that was finalized.
 pub(crate) async fn issue(ca: &Ca, job: &LeasedJob, id: OrderId) -> Result<Outcome, JobError> {
-    let inner = ca.inner();
-    let Some(Stored { value: OrderAndAuthorizations { order, authorizations }, version }) =
-        inner.store.order(id).await?
-    else {
-        return Ok(Outcome::Unwanted);
-    };
-    if !matches!(order.state, crate::state::OrderState::Processing { .. }) {
-        return Ok(Outcome::Unwanted);
+    let mut why = String::new();
+    for _ in 0..limits::MAX_SIGNING_TRIES {
+        let Some(waiting) = waiting(ca, id).await? else { return Ok(Outcome::Unwanted) };
+        match attempt(ca, job, waiting).await? {
+            Attempt::Ended(outcome) => return Ok(outcome),
+            Attempt::Again { because } => why = because,
+        }
+        tracing::warn!(order.id = %id, request.id = %job.job.request, error = %why, "issuing is tried again");
     }
-    let Some((names, key)) = order.authorized_names(&authorizations) else {
-        let problem = Problem::new(
-            ProblemKind::Unauthorized,
-            "an authorization of this order was deactivated before its certificate was issued; make a new order",
-        );
-        return fail(ca, job, version, order, problem, "an authorization was given up").await;
+    let Some(Waiting { order, version, .. }) = waiting(ca, id).await? else { return Ok(Outcome::Unwanted) };
+    let problem = Problem::new(ProblemKind::ServerInternal, "the certificate could not be signed; make a new order");
+    fail(ca, job, version, order, problem, &why).await
+}
+
+/// An order that waits for its certificate.
+struct Waiting {
+    order: Order,
+    authorizations: Vec<Authorization>,
+    version: Version,
+}
+
+/// The order as it is now, if it still waits.
+async fn waiting(ca: &Ca, id: OrderId) -> Result<Option<Waiting>, StoreError> {
+    let Some(Stored { value: OrderAndAuthorizations { order, authorizations }, version }) =
+        ca.inner().store.order(id).await?
+    else {
+        return Ok(None);
     };
+    let waits = matches!(order.state, OrderState::Processing { .. });
+    Ok(waits.then_some(Waiting { order, authorizations, version }))
+}
+
+/// What came of trying once.
+enum Attempt {
+    /// The order has ended, well or not.
+    Ended(Outcome),
+    /// Nothing was issued, and another try may succeed.
+    Again { because: String },
+}
+
+async fn attempt(ca: &Ca, job: &LeasedJob, waiting: Waiting) -> Result<Attempt, JobError> {
+    let inner = ca.inner();
+    let Waiting { order, authorizations, version } = waiting;
     if let Some(why) = no_longer(ca, &order, &authorizations).await? {
         let detail = format!("{why} before its certificate was issued; make a new order");
         let problem = Problem::new(ProblemKind::Unauthorized, detail);
-        return fail(ca, job, version, order, problem, why).await;
+        return fail(ca, job, version, order, problem, why).await.map(Attempt::Ended);
     }
+    let Some((names, key)) = order.authorized_names(&authorizations) else {
+        let problem = Problem::new(ProblemKind::Unauthorized, "the order's authorizations are not its own; order anew");
+        return fail(ca, job, version, order, problem, "the proof does not hold").await.map(Attempt::Ended);
+    };
     let Some(rule) = ca.issuers().profiles.get(&order.profile) else {
         let why = format!("the profile {:?} is no longer configured", order.profile);
         let problem = Problem::new(ProblemKind::ServerInternal, "the order's profile is no longer offered; order anew");
-        return fail(ca, job, version, order, problem, &why).await;
+        return fail(ca, job, version, order, problem, &why).await.map(Attempt::Ended);
     };
-    let mut why = String::new();
-    for _ in 0..limits::MAX_SIGNING_TRIES {
-        let now = ca.now();
-        inner.clock_guard.check(now).map_err(|newest| JobError::Clock { now, newest })?;
-        let serial = SerialNumber::random();
-        let shard = shard_of(&serial, ca.issuers().shards);
-        let prepared = match prepare(ca, rule, names.clone(), &key, serial, shard, now) {
-            Ok(prepared) => prepared,
-            Err(error) => {
-                let detail = "the certificate would break the authority's rules; its operator finds more in the log";
-                let problem = Problem::new(ProblemKind::ServerInternal, detail);
-                return fail(ca, job, version, order, problem, &error.to_string()).await;
-            }
-        };
-        let issuer = rule.issuer_for(&key);
-        let intent = intent(Some(id), issuer.id(), shard, &prepared, now);
-        let audit = event(now, Action::IntentRecorded, intent.serial.to_string(), job);
-        match inner.store.record_intent(job.lease, &intent, audit).await {
-            Ok(()) => {}
-            // The serial was used before: take another.
-            Err(StoreError::Conflict) => continue,
-            Err(error) => return Err(error.into()),
+    let now = ca.now();
+    inner.clock_guard.check(now).map_err(|newest| JobError::Clock { now, newest })?;
+    let serial = SerialNumber::random();
+    let shard = shard_of(&serial, ca.issuers().shards);
+    let prepared = match prepare(ca, rule, names, &key, serial, shard, now) {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            let detail = "the certificate would break the authority's rules; its operator finds more in the log";
+            let problem = Problem::new(ProblemKind::ServerInternal, detail);
+            return fail(ca, job, version, order, problem, &error.to_string()).await.map(Attempt::Ended);
         }
-        // COMMIT POINT: past this line the serial is spent, whatever happens.
-        match issuer.sign(prepared).await {
-            Ok(certificate) => return complete(ca, job, version, order, issuer, shard, &certificate).await,
-            // Whether it was signed is not known; the next intent retires this one.
-            Err(error) => why = with_causes(&error),
-        }
-        tracing::warn!(order.id = %id, request.id = %job.job.request, error = %why, "signing failed");
+    };
+    let issuer = rule.issuer_for(&key);
+    let intent = intent(Some(order.id), issuer.id(), shard, &prepared, now);
+    let audit = event(now, Action::IntentRecorded, intent.serial.to_string(), job);
+    match inner.store.record_intent(job.lease, &intent, audit).await {
+        Ok(()) => {}
+        // The serial was used before, or a proof was given up since it was read: the next try sees which.
+        Err(error @ StoreError::Conflict) => return Ok(Attempt::Again { because: error.to_string() }),
+        Err(error) => return Err(error.into()),
     }
-    let problem = Problem::new(ProblemKind::ServerInternal, "the certificate could not be signed; make a new order");
-    fail(ca, job, version, order, problem, &why).await
+    // COMMIT POINT: past this line the serial is spent, whatever happens.
+    match issuer.sign(prepared).await {
+        Ok(certificate) => complete(ca, job, version, order, issuer, shard, &certificate).await.map(Attempt::Ended),
+        // Whether it was signed is not known; the next intent retires this one.
+        Err(error) => Ok(Attempt::Again { because: with_causes(&error) }),
+    }
 }
 
 /// Why an order that was rightly finalized may no longer be issued: a job can wait for long, and proofs age meanwhile.
@@ -114,6 +139,9 @@ async fn no_longer(
     let now = ca.now();
     if now >= order.expires {
         return Ok(Some("the order expired"));
+    }
+    if authorizations.iter().any(|authorization| authorization.deactivated.is_some()) {
+        return Ok(Some("an authorization of this order was deactivated"));
     }
     if authorizations.iter().any(|authorization| authorization.status(now) != AuthorizationStatus::Valid) {
         return Ok(Some("an authorization of this order expired"));

@@ -198,7 +198,8 @@ pub trait Store: Debug + Send + Sync {
     ) -> Result<Lease, StoreError>;
 
     /// Spends a serial: keeps what is about to be signed. Whatever earlier intent of the same order has no outcome is
-    /// retired in the same transaction. `Conflict` when the issuer has used the serial before.
+    /// retired in the same transaction. `Conflict` when the issuer has used the serial before, and when the order's
+    /// account or one of its authorizations was deactivated meanwhile.
     async fn record_intent(&self, lease: Lease, intent: &Intent, audit: AuditEvent) -> Result<(), StoreError>;
 
     /// Keeps the certificate of an intent, the order that has it now, the evidence it rests on (that of the order's

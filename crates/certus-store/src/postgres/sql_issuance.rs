@@ -38,10 +38,16 @@ crate::sql! {
             SELECT jobs.order_key FROM jobs JOIN orders ON orders.key = jobs.order_key
             WHERE jobs.id = $6 AND jobs.fence = $7 AND orders.id = $8),
         signer AS (SELECT key FROM issuers WHERE id = $9),
+        given_up AS (
+            SELECT FROM lease JOIN orders ON orders.key = lease.order_key JOIN accounts ON accounts.key = orders.account
+            WHERE accounts.deactivated IS NOT NULL OR EXISTS (
+                SELECT FROM order_identifiers JOIN authorizations ON authorizations.key = authorization_key
+                WHERE order_identifiers.order_key = orders.key AND authorizations.deactivated IS NOT NULL)),
         spent AS (
             INSERT INTO intents (issuer, serial, tbs_sha256, order_key, shard, not_after, recorded)
             SELECT signer.key, $10, $11, lease.order_key, $12::bigint, $13, $14::bigint FROM lease, signer
-            WHERE NOT EXISTS (SELECT FROM certificates WHERE issuer = signer.key AND serial = $10)
+            WHERE NOT EXISTS (SELECT FROM given_up)
+            AND NOT EXISTS (SELECT FROM certificates WHERE issuer = signer.key AND serial = $10)
             ON CONFLICT DO NOTHING RETURNING key),
         verdict AS (SELECT CASE
             WHEN NOT EXISTS (SELECT FROM lease) THEN 'lease'

@@ -22,6 +22,10 @@ crate::sql! {
         WHERE id = ?1 AND version = ?2 AND finalized IS NOT NULL AND issued IS NULL AND failed IS NULL";
     LEASED_ORDER = "SELECT jobs.order_key FROM jobs JOIN orders ON orders.key = jobs.order_key
         WHERE jobs.id = ?1 AND jobs.fence = ?2 AND orders.id = ?3";
+    GIVEN_UP = "SELECT 1 FROM orders JOIN accounts ON accounts.key = orders.account
+        WHERE orders.key = ?1 AND (accounts.deactivated IS NOT NULL OR EXISTS (
+            SELECT 1 FROM order_identifiers JOIN authorizations ON authorizations.key = authorization_key
+            WHERE order_key = orders.key AND authorizations.deactivated IS NOT NULL))";
     RETIRE = "UPDATE intents SET retired = ?2 WHERE order_key = ?1 AND issued IS NULL AND retired IS NULL";
     RETIRE_OWN = "UPDATE intents SET retired = ?2
         WHERE order_key IS NULL AND issued IS NULL AND retired IS NULL AND recorded < ?1";
@@ -58,6 +62,9 @@ pub(super) fn begin(
 pub(super) fn record_intent(connection: &Connection, lease: Lease, intent: &Intent) -> Result<Reply, Fault> {
     let order = intent.order.ok_or(StoreError::Conflict)?;
     let order_key = leased_order(connection, lease, order)?;
+    if connection.prepare_cached(GIVEN_UP)?.exists([order_key])? {
+        return Err(StoreError::Conflict.into());
+    }
     connection.prepare_cached(RETIRE)?.execute(params![order_key, millis(intent.recorded)])?;
     spend(connection, intent, Some(order_key))
 }

@@ -45,6 +45,30 @@ pub(crate) async fn an_order_gets_its_certificate(subject: &Subject) {
     assert!(matches!(again, Err(StoreError::LeaseLost)), "the job has ended: {again:?}");
 }
 
+pub(crate) async fn nothing_is_spent_on_proofs_that_were_given_up(subject: &Subject) {
+    let store = &*subject.store;
+    made::known_issuer(store).await;
+    for account_too in [false, true] {
+        let account = made::kept_account(store).await;
+        let (order, authorizations) = made::kept_order(store, &account, &["a.example"]).await;
+        made::validate(store, subject.process, order.id).await;
+        let (lease, _) = made::begin_issuance(store, subject.process, order.id).await;
+        if account_too {
+            let closed = account.clone().deactivate(NOW);
+            let audit = made::event(Action::AccountDeactivated, account.id);
+            store.update_account(Version(1), &closed, audit).await.unwrap();
+        } else {
+            let read = store.authorization(authorizations[0].id).await.unwrap().unwrap();
+            let audit = made::event(Action::AuthorizationDeactivated, read.value.id);
+            store.deactivate_authorization(read.version, &read.value.deactivate(NOW), audit).await.unwrap();
+        }
+        let intent = made::intent(Some(order.id));
+        let refused = store.record_intent(lease, &intent, made::event(Action::IntentRecorded, "serial")).await;
+        assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
+        assert_eq!(store.intent_outcome(ISSUER, &intent.serial).await.unwrap(), None);
+    }
+}
+
 pub(crate) async fn a_serial_is_spent_once(subject: &Subject) {
     let store = &*subject.store;
     let account = made::kept_account(store).await;
