@@ -37,7 +37,7 @@ pub use sqlite::SqliteConfig;
 /// [`StoreError::Unavailable`] when it cannot be reached, [`StoreError::NewerSchema`] when a newer version wrote it.
 pub async fn connect(url: &StoreUrl) -> Result<Arc<dyn Store>, StoreError> {
     match url {
-        StoreUrl::Sqlite(config) => Ok(Arc::new(sqlite::connect(config)?)),
+        StoreUrl::Sqlite(config) => Ok(Arc::new(sqlite::connect(config).await?)),
         StoreUrl::Postgres(config) => Ok(Arc::new(postgres::connect(config).await?)),
     }
 }

@@ -47,9 +47,9 @@ impl SqliteConfig {
 }
 
 /// Opens the store, migrating it first.
-pub(crate) fn connect(config: &SqliteConfig) -> Result<Database, StoreError> {
+pub(crate) async fn connect(config: &SqliteConfig) -> Result<Database, StoreError> {
     open::create_file(&config.path)?;
-    let lock = lock::take(&config.path)?;
+    let lock = lock::take(&config.path).await?;
     let mut connection = open::writer(config)?;
     open::migrate(&mut connection)?;
     let readers = Arc::new(readers::Readers::new(config.path.clone()));

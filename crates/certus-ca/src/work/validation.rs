@@ -1,9 +1,9 @@
 //! The job that validates a challenge: one attempt, then the outcome is kept.
 
-use certus_acme::{AccountStatus, KeyAuthorization, Problem};
+use certus_acme::{AccountStatus, Identifier, KeyAuthorization, Problem};
 use tokio::sync::oneshot;
 
-use super::{Slot, drop_job, put_back};
+use super::{Slot, drop_job, give_back, put_back};
 use crate::audit::Action;
 use crate::ca::{Ca, own_event};
 use crate::id::{AuthorizationId, ChallengeId};
@@ -21,10 +21,36 @@ pub(crate) fn start(ca: &Ca, job: LeasedJob, slot: Slot) -> oneshot::Receiver<()
     })
 }
 
-/// Validates what an earlier lease did not finish.
+/// Validates what an earlier lease did not finish, within the same limits; without a place it waits for another turn.
 pub(crate) fn resume(ca: &Ca, job: LeasedJob) -> oneshot::Receiver<()> {
     let work = ca.clone();
-    ca.inner().work.spawn(async move { run(&work, job).await })
+    ca.inner().work.spawn(async move {
+        match place(&work, &job).await {
+            Ok(Place::Taken(slot)) => {
+                let _slot = slot;
+                run(&work, job).await;
+            }
+            Ok(Place::Full) => give_back(&work, &job, limits::RETRY_WAIT).await,
+            Ok(Place::Needless) => drop_job(&work, &job).await,
+            Err(error) => put_back(&work, &job, &error).await,
+        }
+    })
+}
+
+/// Whether a job that was kept before may run now.
+enum Place {
+    Taken(Slot),
+    /// The queue, or the name's share of it, is full.
+    Full,
+    /// There is nothing to validate.
+    Needless,
+}
+
+async fn place(ca: &Ca, job: &LeasedJob) -> Result<Place, StoreError> {
+    let Task::Validate { authorization, .. } = job.job.task else { return Ok(Place::Needless) };
+    let Some(found) = ca.inner().store.authorization(authorization).await? else { return Ok(Place::Needless) };
+    let Identifier::Dns(target) = &found.value.identifier;
+    Ok(ca.inner().work.admit(target).map_or(Place::Full, Place::Taken))
 }
 
 async fn run(ca: &Ca, job: LeasedJob) {

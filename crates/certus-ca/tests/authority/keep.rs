@@ -56,7 +56,7 @@ async fn lists_are_renewed_when_they_are_due_and_not_before() {
 // conformance: 5280-5-04
 #[tokio::test]
 async fn numbers_grow_even_when_a_backup_is_restored() {
-    let world = World::new(&[]).await;
+    let world = quiet(&[]).await;
     let old = numbers(&world, &*world.store).await;
     // The embedded store in good order is one file; what its log holds is folded in when it is opened again.
     let backup = tempfile::tempdir().unwrap();

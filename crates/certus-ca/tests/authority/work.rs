@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use certus_acme::{AuthorizationStatus, ChallengeStatus, Order, OrderStatus, ProblemKind};
 use certus_ca::audit::Action;
 use certus_ca::id::{AccountId, OrderId, RequestId};
+use certus_ca::limits::MAX_VALIDATIONS_PER_TARGET;
 use certus_ca::ports::{IntentOutcome, ValidationError, ValidationRequest, Validator};
 use certus_ca::state::{OrderState, ValidatedControl};
 use certus_testkit::{Resource, SignerFault, TestClient};
@@ -233,4 +234,32 @@ async fn nothing_is_signed_for_an_account_that_was_closed_or_on_proofs_that_have
         other.stop().await;
         assert!(world.certificates().await.is_empty());
     }
+}
+
+#[tokio::test]
+async fn validations_that_are_taken_up_keep_within_the_names_share() {
+    // Kept, but not begun: the process never heard that they were.
+    let faults: Vec<String> = (1..=6).map(|nth| format!("begin_validation:after:error:{nth}")).collect();
+    let faults: Vec<&str> = faults.iter().map(String::as_str).collect();
+    let world = World::with(&faults, |setup, _| setup.duties = false).await;
+    let client = world.client().await;
+    let mut urls = Vec::new();
+    for _ in &faults {
+        let order = client.new_order(&[NAME]).await.unwrap();
+        let url = order.value.authorizations[0].clone();
+        let challenge = client.authorization(&url).await.unwrap().value.challenges[0].clone();
+        world.target.serve(&challenge.token, &client.key_authorization(&challenge.token).unwrap());
+        client.respond(&challenge.url).await.unwrap_err();
+        urls.push(url);
+    }
+    world.target.hold();
+    let other = world.another().await;
+    world.target.asked(MAX_VALIDATIONS_PER_TARGET).await;
+    let one_more = world.target.asked(MAX_VALIDATIONS_PER_TARGET + 1);
+    assert!(tokio::time::timeout(Duration::from_millis(500), one_more).await.is_err(), "one more is asked at once");
+    world.target.release();
+    for url in &urls {
+        client.validated(url).await.unwrap();
+    }
+    other.stop().await;
 }

@@ -6,7 +6,6 @@
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use certus_ca::ports::StoreError;
@@ -25,7 +24,7 @@ pub(super) struct Lock {
 }
 
 /// Takes the lock of the store in `path`.
-pub(super) fn take(path: &Path) -> Result<Lock, StoreError> {
+pub(super) async fn take(path: &Path) -> Result<Lock, StoreError> {
     let beside = beside(path);
     let failed = |error| StoreError::unavailable(format!("the lock {} cannot be used", beside.display()), error);
     let mut file = unix::open_private(&beside).map_err(failed)?;
@@ -33,7 +32,7 @@ pub(super) fn take(path: &Path) -> Result<Lock, StoreError> {
     loop {
         match file.try_lock() {
             Ok(()) => break,
-            Err(TryLockError::WouldBlock) if Instant::now() < deadline => thread::sleep(LOOK_EVERY),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => tokio::time::sleep(LOOK_EVERY).await,
             Err(TryLockError::WouldBlock) => return Err(held(path, &mut file)),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
