@@ -6,6 +6,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use const_oid::ObjectIdentifier;
+
 use crate::certificate::{Certificate, KeyUsage};
 use crate::chain::CertificateChain;
 use crate::crl::{CertificateList, CrlScope, RevokedEntry, create_crl};
@@ -48,6 +50,21 @@ pub enum IssuerError {
     /// A path length constraint is exceeded by the chain itself.
     #[error("the path length constraint of {0:?} is exceeded by the chain")]
     PathLength(String),
+    /// A critical extension that clients need not know: those that do not refuse everything beneath it.
+    #[error(
+        "the certificate of {subject:?} has the critical extension {extension}, which is not one that TLS clients know"
+    )]
+    CriticalExtension {
+        /// Whose certificate.
+        subject: String,
+        /// Which extension.
+        extension: ObjectIdentifier,
+    },
+    /// The issuing certificate has no subjectKeyIdentifier (RFC 5280 section 4.2.1.2).
+    #[error(
+        "the certificate of {0:?} has no subject key identifier, without which strict clients refuse its certificates"
+    )]
+    NoKeyIdentifier(String),
     /// A certificate of an authority has an empty subject.
     #[error("a certificate of the chain has no subject")]
     NoSubject,
@@ -106,7 +123,7 @@ impl Issuer {
         let id = data_encoding::HEXLOWER.encode(digest.get(..ID_OCTETS).unwrap_or(&digest));
         let key_identifier = match certificate.subject_key_identifier() {
             Some(identifier) => identifier.to_vec(),
-            None => certificate.public_key().key_identifier().to_vec(),
+            None => return Err(IssuerError::NoKeyIdentifier(certificate.subject_text())),
         };
         Ok(Self { id, chain, certificate, key_identifier, signer })
     }
@@ -267,6 +284,11 @@ impl Prepared {
     }
 }
 
+/// The extensions of an authority's certificate that may be critical: RFC 5280 section 4.2 has every client process them,
+/// and this code does. Constraints on policies are not among them, since our certificates need not assert one.
+const PROCESSED: [ObjectIdentifier; 5] =
+    [oid::BASIC_CONSTRAINTS, oid::KEY_USAGE, oid::EXT_KEY_USAGE, oid::NAME_CONSTRAINTS, oid::CERTIFICATE_POLICIES];
+
 /// Octets of the certificate's hash in an issuer's id: enough that no two of an operator's issuers meet.
 const ID_OCTETS: usize = 10;
 
@@ -286,7 +308,11 @@ fn check_authorities(chain: &CertificateChain) -> Result<(), IssuerError> {
         if depth == 0 && certificate.key_usage(KeyUsage::CrlSign) == Some(false) {
             return Err(IssuerError::KeyUsage { subject: subject(), usage: "the signing of CRLs" });
         }
-        let server_auth = |purposes: &[const_oid::ObjectIdentifier]| {
+        let critical = |id: &ObjectIdentifier| certificate.extension(*id).is_some_and(|(critical, _)| critical);
+        if let Some(extension) = certificate.extension_ids().find(|id| critical(id) && !PROCESSED.contains(id)) {
+            return Err(IssuerError::CriticalExtension { subject: subject(), extension });
+        }
+        let server_auth = |purposes: &[ObjectIdentifier]| {
             purposes.contains(&oid::SERVER_AUTH) || purposes.contains(&oid::ANY_EXTENDED_KEY_USAGE)
         };
         if !certificate.extended_key_usage().is_none_or(server_auth) {

@@ -14,6 +14,7 @@ use der::{Decode as _, Encode as _};
 use x509_parser::prelude::{FromDer as _, GeneralName, ParsedExtension, X509Certificate};
 
 use crate::authority::{Authority, DAY, classic, leaf_key, names, noon, proved, public, publications};
+use crate::openssl::Workplace;
 
 // conformance: 5280-4.1-01 5280-4.1-02 5280-4.1-04 5280-4.1-06 5280-4.1-07 5280-4.1-08 BR-7.1.3-03 BR-7.1.3-04 BR-7.1.3-05
 #[tokio::test]
@@ -446,6 +447,40 @@ async fn only_a_sound_chain_with_its_key_becomes_an_issuer() {
     ));
     // Same names, another key: the order looks right, the signature is wrong.
     assert!(matches!(issuer(&[&authority.intermediate, &other.root], own()), Err(IssuerError::Signature(_))));
+}
+
+#[test]
+fn an_authority_whose_certificates_clients_would_refuse_is_no_issuer() {
+    let place = Workplace::new();
+    let made = |extensions: &str| {
+        let ca = "[req]\ndistinguished_name=dn\n[dn]\n[v3]\nbasicConstraints=critical,CA:TRUE\n";
+        place.write("req.cnf", format!("{ca}keyUsage=critical,keyCertSign,cRLSign\n{extensions}"));
+        place.run(&["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", "ca.key"]);
+        place.run(&[
+            "req",
+            "-x509",
+            "-key",
+            "ca.key",
+            "-subj",
+            "/CN=Other",
+            "-config",
+            "req.cnf",
+            "-extensions",
+            "v3",
+            "-out",
+            "ca.pem",
+        ]);
+        place.run(&["pkcs8", "-topk8", "-nocrypt", "-in", "ca.key", "-outform", "DER", "-out", "ca.der"]);
+        let key = KeyPair::from_pkcs8(&place.read("ca.der")).unwrap();
+        let pem = String::from_utf8(place.read("ca.pem")).unwrap();
+        Issuer::new(CertificateChain::from_pem(&pem).unwrap(), Arc::new(key)).map(drop)
+    };
+    assert_eq!(made("subjectKeyIdentifier=hash\n"), Ok(()));
+    assert!(matches!(made(""), Err(IssuerError::NoKeyIdentifier(_))));
+    let unknown = made("subjectKeyIdentifier=hash\n1.2.3.4.5=critical,DER:0500\n");
+    assert!(matches!(unknown, Err(IssuerError::CriticalExtension { .. })), "{unknown:?}");
+    let policies = made("subjectKeyIdentifier=hash\npolicyConstraints=critical,requireExplicitPolicy:0\n");
+    assert!(matches!(policies, Err(IssuerError::CriticalExtension { .. })), "{policies:?}");
 }
 
 const SUBJECT_ALT_NAME: certus_pki::ObjectIdentifier = certus_pki::ObjectIdentifier::new_unwrap("2.5.29.17");
