@@ -476,7 +476,8 @@ fn an_authority_whose_certificates_clients_would_refuse_is_no_issuer() {
         Issuer::new(CertificateChain::from_pem(&pem).unwrap(), Arc::new(key)).map(drop)
     };
     assert_eq!(made("subjectKeyIdentifier=hash\n"), Ok(()));
-    assert!(matches!(made(""), Err(IssuerError::NoKeyIdentifier(_))));
+    let bare = made("subjectKeyIdentifier=none\nauthorityKeyIdentifier=none\n");
+    assert!(matches!(bare, Err(IssuerError::NoKeyIdentifier(_))), "{bare:?}");
     let unknown = made("subjectKeyIdentifier=hash\n1.2.3.4.5=critical,DER:0500\n");
     assert!(matches!(unknown, Err(IssuerError::CriticalExtension { .. })), "{unknown:?}");
     let policies = made("subjectKeyIdentifier=hash\npolicyConstraints=critical,requireExplicitPolicy:0\n");
