@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
 use certus::Hooks;
-use certus_testkit::{Fault, FaultyStore, RecordingSigner};
+use certus_pki::Signer;
+use certus_testkit::{Fault, FaultyStore, RecordingSigner, RefusingSigner};
 use clap::Parser;
 
 /// Runs certus with faults.
@@ -19,9 +20,20 @@ struct Arguments {
     /// The file for what is signed
     #[arg(long)]
     record: Option<PathBuf>,
+    /// Refuse to sign what contains this text
+    #[arg(long)]
+    refuse: Option<String>,
     /// What certus is to do
     #[arg(last = true)]
     certus: Vec<OsString>,
+}
+
+/// Puts a signer that refuses before one that signs, when a text was given.
+fn refusing(signer: Arc<dyn Signer>) -> Arc<dyn Signer> {
+    match ARGUMENTS.get().and_then(|arguments| arguments.refuse.clone()) {
+        Some(text) => Arc::new(RefusingSigner::new(signer, text)),
+        None => signer,
+    }
 }
 
 static ARGUMENTS: OnceLock<Arguments> = OnceLock::new();
@@ -35,10 +47,11 @@ fn main() -> ExitCode {
         },
         signer: |signer| match ARGUMENTS.get().and_then(|arguments| arguments.record.as_deref()) {
             Some(record) => match RecordingSigner::new(Arc::clone(&signer), record) {
-                Ok(recording) => Arc::new(recording),
-                Err(_) => signer,
+                Ok(recording) => refusing(Arc::new(recording)),
+                // Without its record nothing may be signed: what is proved here rests on it.
+                Err(_) => std::process::abort(),
             },
-            None => signer,
+            None => refusing(signer),
         },
     };
     let name = OsString::from("certus");

@@ -6,7 +6,7 @@
 //! - [`forge`]: signed requests in which every part can be wrong.
 //! - [`mod@csr`]: certification requests, likewise.
 //! - [`http_target`]: web servers for http-01, which keep a log of who asked.
-//! - [`faulty_store`], [`faulty_signer`], [`recording_signer`]: the real ones, which fail or keep a record when told to.
+//! - [`faulty_store`], [`faulty_signer`], [`recording_signer`], [`refusing_signer`]: the real ones, which fail or keep a record when told to.
 //! - [`name_server`]: a DNS server that answers as a test says.
 //! - [`postgres`]: a PostgreSQL server.
 //! - [`ports`]: ports that stay free until they are used.
@@ -28,6 +28,7 @@ pub mod postgres;
 pub mod raw_http;
 pub mod ready;
 pub mod recording_signer;
+pub mod refusing_signer;
 pub mod unix;
 
 pub use authority::{Hierarchy, Setup, TestAuthority};
@@ -43,3 +44,4 @@ pub use postgres::PostgresServer;
 pub use raw_http::{Answer, RawHttp, RawStream};
 pub use ready::{ReadyFile, wait_for_ready_file};
 pub use recording_signer::RecordingSigner;
+pub use refusing_signer::RefusingSigner;

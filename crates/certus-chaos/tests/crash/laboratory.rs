@@ -10,6 +10,9 @@ use certus_testkit::{Fault, Http01Target, ReadyFile};
 /// How long a start may take on a machine that is busy with other tests.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Names with this text are never signed for.
+pub(crate) const REFUSED: &str = "unsigned";
+
 /// The folder, the store and the ports of a laboratory.
 #[derive(Debug)]
 pub(crate) struct Laboratory {
@@ -48,7 +51,8 @@ impl Laboratory {
         std::fs::create_dir_all(self.dir.join("lab")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_certus-chaos"));
         command.args(faults.iter().flat_map(|fault| ["--fault".to_owned(), fault.to_string()]));
-        command.arg("--record").arg(self.record()).args(["--", "up", "--dir"]).arg(self.dir.join("lab"));
+        command.arg("--record").arg(self.record()).args(["--refuse", REFUSED, "--", "up", "--dir"]);
+        command.arg(self.dir.join("lab"));
         command.args(["--listen", &format!("127.0.0.1:{acme}"), "--pki-listen", &format!("127.0.0.1:{pki}")]);
         command.args(["--store", &self.store, "--http-01-port", &self.target.port().to_string()]);
         command.arg("--ready-file").arg(&ready);
@@ -87,6 +91,14 @@ impl Running {
     /// Waits for the end of a process that killed itself, as a fault makes it do.
     pub(crate) async fn killed_itself(mut self, log: &str) {
         assert!(tokio::time::timeout(PATIENCE, self.ended()).await.is_ok(), "it refuses clients but lives: {log}");
+        // Who ends by a signal has no exit code.
+        assert_eq!(self.0.wait().unwrap().code(), None, "it ended by itself: {log}");
+    }
+
+    /// Asks the process to end in good order, and says nothing of how it does.
+    pub(crate) fn ask_to_end(&self) {
+        let pid = rustix::process::Pid::from_child(&self.0);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     }
 
     /// `kill -9`.

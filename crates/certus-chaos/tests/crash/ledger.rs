@@ -9,6 +9,8 @@ use certus_pki::{KeyAlgorithm, KeyPair, SerialNumber};
 use certus_testkit::{ClientError, CsrOptions, Http01Target, ReadyFile, TestClient, csr};
 use data_encoding::HEXLOWER;
 
+use crate::laboratory::REFUSED;
+
 /// How long an interrupted order may take to end: a lease of a dead process runs out after 30 s.
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -21,6 +23,13 @@ struct Told {
     orders: Vec<(String, Vec<String>)>,
     /// The certificates' URLs with their chains.
     certificates: Vec<(String, String)>,
+}
+
+/// Whether a client gives its authorization up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GiveUp {
+    Yes,
+    No,
 }
 
 /// What all clients were told.
@@ -69,6 +78,65 @@ impl Ledger {
             client.post(url, &deactivate).await?;
         }
         Ok(())
+    }
+
+    /// Leads an order to a signer that refuses it. Says whether the authority lives.
+    pub(crate) async fn drive_unsigned(&self, ready: &ReadyFile, target: &Arc<Http01Target>, name: &str) -> bool {
+        self.drive_with(ready, async |client: &TestClient, told: &mut Told| {
+            let names = [format!("{name}.{REFUSED}.localhost")];
+            let order = client.new_order(&[names[0].as_str()]).await?;
+            told.orders.push((order.url.clone(), names.to_vec()));
+            client.authorize(&order, target).await?;
+            let key = KeyPair::generate(KeyAlgorithm::EcP256)?;
+            let request = csr(&[names[0].as_str()], &key, &CsrOptions::default())?;
+            client.finalize(&order.value, &request).await.map(drop)
+        })
+        .await
+    }
+
+    /// Begins a validation of whose keeping the authority does not hear, gives the authorization up, and waits for what
+    /// becomes of the job. Says whether the authority lives.
+    pub(crate) async fn drive_in_doubt(&self, ready: &ReadyFile, name: &str, give_up: GiveUp) -> bool {
+        self.drive_with(ready, async |client: &TestClient, told: &mut Told| {
+            let names = [format!("{name}.localhost")];
+            let order = client.new_order(&[names[0].as_str()]).await?;
+            told.orders.push((order.url.clone(), names.to_vec()));
+            let url = &order.value.authorizations[0];
+            let challenge = client.authorization(url).await?.value.challenges.remove(0).url;
+            // Refused: the write took effect, but nobody was told.
+            drop(client.respond(&challenge).await);
+            if give_up == GiveUp::Yes {
+                let deactivate = certus_acme::AuthorizationUpdate { status: Some("deactivated".to_owned()) };
+                client.post(url, &deactivate).await?;
+            }
+            // Until the authority takes the job up and dies of it.
+            let mut look = tokio::time::interval(Duration::from_millis(50));
+            for _ in 0..200 {
+                look.tick().await;
+                client.order(&order.url).await?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn drive_with(
+        &self,
+        ready: &ReadyFile,
+        flow: impl AsyncFnOnce(&TestClient, &mut Told) -> Result<(), ClientError>,
+    ) -> bool {
+        let mut told = Told::default();
+        let lives = async {
+            let root = std::fs::read_to_string(&ready.root_path).unwrap();
+            let client = TestClient::connect(&ready.directory_url, &root, KeyAlgorithm::EcP256).await?;
+            let account = client.new_account().await?;
+            told.account = Some((client.key().to_pkcs8().to_vec(), account.url));
+            flow(&client, &mut told).await
+        }
+        .await
+        .is_ok();
+        self.0.lock().unwrap().push(told);
+        lives
     }
 
     /// Sees that everything is still there, and brings every order to its end.

@@ -1,75 +1,110 @@
 //! A kill at every commit point, before and after, by name.
 
+use std::path::Path;
+
 use certus_testkit::faulty_store::{Effect, Moment};
 use certus_testkit::postgres::PostgresServer;
-use certus_testkit::{COMMIT_POINTS, Fault};
+use certus_testkit::{COMMIT_POINTS, Fault, ReadyFile};
 
-use crate::laboratory::Laboratory;
-use crate::ledger::{Ledger, signer_and_store_agree};
+use crate::laboratory::{Laboratory, Running};
+use crate::ledger::{GiveUp, Ledger, signer_and_store_agree};
 
-/// Commit points that no client and no start reaches, with the tests that break them.
-const ELSEWHERE: &[&str] = &[
-    // A tool of tests and benchmarks: certus-store's suite.
-    "load_certificates",
-    // Nothing has expired in a new laboratory: certus-store's suite.
-    "reap",
-    // A failed validation or signature, an unwanted job: certus-ca's tests with faults.
-    "fail_issuance",
-    "release_job",
-    "drop_job",
-    // Only when a job was abandoned, which is what the other kills make: reached, but not at every start.
-    "lease_jobs",
-    // Ten seconds after a start.
-    "heartbeat",
-    // At an end in good order.
-    "retire_process",
-];
+/// What no authority does: certificates are loaded by tests and benchmarks alone.
+const NEVER: &str = "load_certificates";
 
-/// Kills that a second start cannot reach: the setting, the issuer and the shards' first lists are written once.
-const ONCE: usize = 4;
+/// Commit points that only a first start reaches: each has a laboratory of its own.
+const FIRST_START: &[&str] = &["write_setting", "publish_crl"];
 
-async fn every_commit_point_is_killed(store: &str) {
-    let dir = tempfile::tempdir().unwrap();
-    let laboratory = Laboratory::new(dir.path(), store).await;
-    let ledger = Ledger::default();
-    let mut reached = Vec::new();
-    for method in COMMIT_POINTS.iter().filter(|method| !ELSEWHERE.contains(method)) {
-        for moment in [Moment::Before, Moment::After] {
-            let fault = Fault { method: (*method).to_owned(), moment, effect: Effect::Kill, nth: 1 };
-            let (running, ready) = laboratory.start(std::slice::from_ref(&fault)).await;
-            let lives = match ready {
-                Some(ready) => {
-                    let name = format!("{}-{}", method.replace('_', "-"), u8::from(moment == Moment::After));
-                    ledger.drive(&ready, &laboratory.target, &name).await
-                }
-                None => false,
-            };
-            if lives {
-                running.kill();
-            } else {
-                running.killed_itself(&laboratory.log()).await;
-                reached.push(fault.to_string());
-            }
+/// Kills at one point of one laboratory; the process must die of it.
+async fn kill(laboratory: &Laboratory, ledger: &Ledger, method: &str, moment: Moment) {
+    let fault = Fault { method: method.to_owned(), moment, effect: Effect::Kill, nth: 1 };
+    let name = format!("{}-{}", method.replace('_', "-"), u8::from(moment == Moment::After));
+    let mut faults = vec![fault.clone()];
+    match method {
+        // Of a job that was abandoned.
+        "lease_jobs" => abandon_a_job(laboratory, ledger, &name).await,
+        // Of a job of which the process did not hear that it was kept.
+        "release_job" | "drop_job" => {
+            let effect = Effect::Error;
+            faults.push(Fault { method: "begin_validation".to_owned(), moment: Moment::After, effect, nth: 1 });
         }
+        _ => {}
     }
-    let expected: usize = COMMIT_POINTS.len() - ELSEWHERE.len();
-    assert!(reached.len() >= 2 * expected - ONCE, "only {reached:?} were reached");
+    let (running, ready) = laboratory.start(&faults).await;
+    if let Some(ready) = ready
+        && lead_to(method, laboratory, ledger, &running, &ready, &name).await
+    {
+        panic!("{fault} was not reached: {}", laboratory.log());
+    }
+    running.killed_itself(&laboratory.log()).await;
+}
 
+/// Does what leads to a commit point. Says whether the authority lives nevertheless.
+async fn lead_to(
+    method: &str,
+    laboratory: &Laboratory,
+    ledger: &Ledger,
+    running: &Running,
+    ready: &ReadyFile,
+    name: &str,
+) -> bool {
+    match method {
+        "fail_issuance" => ledger.drive_unsigned(ready, &laboratory.target, name).await,
+        "release_job" => ledger.drive_in_doubt(ready, name, GiveUp::No).await,
+        "drop_job" => ledger.drive_in_doubt(ready, name, GiveUp::Yes).await,
+        "retire_process" => {
+            running.ask_to_end();
+            false
+        }
+        _ => ledger.drive(ready, &laboratory.target, name).await,
+    }
+}
+
+async fn abandon_a_job(laboratory: &Laboratory, ledger: &Ledger, name: &str) {
+    let (method, effect) = ("begin_issuance".to_owned(), Effect::Kill);
+    let fault = Fault { method, moment: Moment::After, effect, nth: 1 };
+    let (running, ready) = laboratory.start(&[fault]).await;
+    let ready = ready.unwrap_or_else(|| panic!("it does not start again: {}", laboratory.log()));
+    assert!(!ledger.drive(&ready, &laboratory.target, &format!("abandoned-{name}")).await);
+    running.killed_itself(&laboratory.log()).await;
+}
+
+/// What was acknowledged is there, and what was begun has ended.
+async fn verify(laboratory: &Laboratory, ledger: &Ledger) -> (usize, usize) {
     let (running, ready) = laboratory.start(&[]).await;
     let ready = ready.unwrap_or_else(|| panic!("it does not start again: {}", laboratory.log()));
     let orders = ledger.verify(&ready, &laboratory.target).await;
     running.stop(&laboratory.log());
-    let serials = signer_and_store_agree(&laboratory.record(), &laboratory.store_url()).await;
+    (orders, signer_and_store_agree(&laboratory.record(), &laboratory.store_url()).await)
+}
+
+async fn every_commit_point_is_killed(dir: &Path, new_store: impl Fn(&str) -> String) {
+    let (laboratory, ledger) = (Laboratory::new(&dir.join("main"), &new_store("main")).await, Ledger::default());
+    for method in COMMIT_POINTS.iter().filter(|method| **method != NEVER) {
+        for moment in [Moment::Before, Moment::After] {
+            if FIRST_START.contains(method) {
+                let name = format!("{method}_{}", u8::from(moment == Moment::After));
+                let (fresh, told) = (Laboratory::new(&dir.join(&name), &new_store(&name)).await, Ledger::default());
+                kill(&fresh, &told, method, moment).await;
+                verify(&fresh, &told).await;
+            } else {
+                kill(&laboratory, &ledger, method, moment).await;
+            }
+        }
+    }
+    let (orders, serials) = verify(&laboratory, &ledger).await;
     assert!(orders > 10 && serials > 10, "{orders} orders, {serials} serials");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_at_any_commit_on_sqlite() {
-    every_commit_point_is_killed("sqlite").await;
+    let dir = tempfile::tempdir().unwrap();
+    every_commit_point_is_killed(dir.path(), |_| "sqlite".to_owned()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_at_any_commit_on_postgres() {
+    let dir = tempfile::tempdir().unwrap();
     let server = PostgresServer::start().unwrap();
-    every_commit_point_is_killed(&server.create_database("crash").unwrap()).await;
+    every_commit_point_is_killed(dir.path(), |name| server.create_database(name).unwrap()).await;
 }
