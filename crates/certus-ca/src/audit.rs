@@ -72,6 +72,12 @@ actions! {
     CertificateIssued => "certificate.issued";
     /// Issuing failed for good.
     IssuanceFailed => "issuance.failed";
+    /// A job was given up, because its object no longer wanted it.
+    JobDropped => "job.dropped";
+    /// A process began to work on the store.
+    ProcessRegistered => "process.registered";
+    /// A process ended in good order.
+    ProcessRetired => "process.retired";
     /// A certificate revocation list was published.
     CrlPublished => "crl.published";
     /// A setting of the authority was written.

@@ -68,7 +68,8 @@ impl Ca {
     pub async fn open(parts: Parts) -> Result<Self, StoreError> {
         let Parts { store, validator, issuers, clock, process } = parts;
         let clock_guard = ClockGuard::new(store.newest_time().await?);
-        store.register_process(&process).await?;
+        let audit = own_event(clock.now(), Action::ProcessRegistered, process.id.to_string());
+        store.register_process(&process, audit).await?;
         for issuer in &issuers.configured {
             let audit = own_event(clock.now(), Action::IssuerRegistered, issuer.id());
             store.register_issuer(issuer.id(), &issuer.chain().to_pem(), audit).await?;
@@ -94,7 +95,8 @@ impl Ca {
             () = self.0.work.wait() => {}
             () = hard.cancelled() => {}
         }
-        if let Err(error) = self.0.store.retire_process(self.0.process).await {
+        let audit = own_event(self.now(), Action::ProcessRetired, self.0.process.to_string());
+        if let Err(error) = self.0.store.retire_process(self.0.process, audit).await {
             tracing::warn!(%error, "the store was not told that this process ends");
         }
     }

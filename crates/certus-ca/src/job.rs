@@ -40,7 +40,7 @@ pub enum Task {
 }
 
 /// The right to do a job, good while no later lease of it exists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Lease {
     /// The job.
     pub job: JobId,

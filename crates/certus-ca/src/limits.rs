@@ -23,6 +23,11 @@ pub const MAX_QUEUED_VALIDATIONS: usize = 2_048;
 /// Validations of one name that may run or wait at once: two clients of one name do no harm, a hundred are an attack on
 /// the host behind it.
 pub const MAX_VALIDATIONS_PER_TARGET: usize = 4;
+/// Validations of one account that may run or wait at once: an eighth of the queue, and still two orders of 100 names.
+pub const MAX_QUEUED_PER_ACCOUNT: usize = 256;
+/// Validations of one account that run at once: a quarter of all, so that one whose hosts answer slowly leaves the
+/// others their turns.
+pub const MAX_PARALLEL_PER_ACCOUNT: usize = 32;
 /// Certificates being issued at once in one process.
 pub const MAX_PARALLEL_ISSUANCES: usize = 64;
 /// How long an answer is held back for its outcome: most validations and issuances are done by then, and no proxy's
@@ -45,10 +50,6 @@ pub const MAX_CLOCK_BEHIND: Duration = Duration::from_secs(60);
 pub const RETRY_WAIT: Duration = Duration::from_secs(2);
 /// The longest such wait.
 pub const MAX_RETRY_WAIT: Duration = Duration::from_secs(60);
-/// Jobs whose keeping had an unknown outcome: each costs 24 octets and a write later on.
-///
-/// More come together only in an outage; those beyond are freed when the process ends.
-pub const MAX_DOUBTFUL: usize = 10_000;
 /// How long an order stays open. The usual week lets a person mend a firewall in between.
 pub const ORDER_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long an authorization stays valid once it is. It serves its own order alone, so it need not outlive it.

@@ -248,14 +248,17 @@ pub trait Store: Debug + Send + Sync {
     // --- jobs and processes ---------------------------------------------------------------------------------------
 
     /// Makes a process known. A store that only one process can use frees every job of earlier ones here.
-    async fn register_process(&self, process: &Process) -> Result<(), StoreError>;
+    async fn register_process(&self, process: &Process, audit: AuditEvent) -> Result<(), StoreError>;
 
     /// Shows that a process lives: renews its leases, and frees the jobs of processes that have been silent for
     /// [`crate::job::LEASE`].
     async fn heartbeat(&self, process: ProcessId) -> Result<(), StoreError>;
 
     /// The process ends in good order: its jobs are free at once.
-    async fn retire_process(&self, process: ProcessId) -> Result<(), StoreError>;
+    async fn retire_process(&self, process: ProcessId, audit: AuditEvent) -> Result<(), StoreError>;
+
+    /// The leases that the process holds.
+    async fn leases(&self, process: ProcessId) -> Result<Vec<Lease>, StoreError>;
 
     /// Leases jobs that nobody holds and whose time has come, oldest first.
     async fn lease_jobs(&self, process: ProcessId, limit: u32) -> Result<Vec<LeasedJob>, StoreError>;
@@ -264,7 +267,7 @@ pub trait Store: Debug + Send + Sync {
     async fn release_job(&self, lease: Lease, wait: Duration) -> Result<(), StoreError>;
 
     /// Gives up a job whose object no longer wants it (already settled, or gone).
-    async fn drop_job(&self, lease: Lease) -> Result<(), StoreError>;
+    async fn drop_job(&self, lease: Lease, audit: AuditEvent) -> Result<(), StoreError>;
 
     // --- the authority itself -------------------------------------------------------------------------------------
 

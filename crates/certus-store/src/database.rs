@@ -193,16 +193,20 @@ impl Store for Database {
         self.write(Operation::LoadCertificates { certificates: certificates.to_vec() }, audit).await
     }
 
-    async fn register_process(&self, process: &Process) -> Result<(), StoreError> {
-        self.write_unaudited(Operation::RegisterProcess { process: process.clone() }).await
+    async fn register_process(&self, process: &Process, audit: AuditEvent) -> Result<(), StoreError> {
+        self.write(Operation::RegisterProcess { process: process.clone() }, audit).await
     }
 
     async fn heartbeat(&self, process: ProcessId) -> Result<(), StoreError> {
         self.write_unaudited(Operation::Heartbeat { process }).await
     }
 
-    async fn retire_process(&self, process: ProcessId) -> Result<(), StoreError> {
-        self.write_unaudited(Operation::RetireProcess { process }).await
+    async fn retire_process(&self, process: ProcessId, audit: AuditEvent) -> Result<(), StoreError> {
+        self.write(Operation::RetireProcess { process }, audit).await
+    }
+
+    async fn leases(&self, process: ProcessId) -> Result<Vec<Lease>, StoreError> {
+        self.reads.leases(process).await
     }
 
     async fn lease_jobs(&self, process: ProcessId, limit: u32) -> Result<Vec<LeasedJob>, StoreError> {
@@ -219,8 +223,8 @@ impl Store for Database {
         self.write_unaudited(Operation::ReleaseJob { lease, wait }).await
     }
 
-    async fn drop_job(&self, lease: Lease) -> Result<(), StoreError> {
-        self.write_unaudited(Operation::DropJob { lease }).await
+    async fn drop_job(&self, lease: Lease, audit: AuditEvent) -> Result<(), StoreError> {
+        self.write(Operation::DropJob { lease }, audit).await
     }
 
     async fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {

@@ -4,7 +4,8 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use certus_acme::Thumbprint;
-use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId};
+use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId, ProcessId};
+use certus_ca::job::Lease;
 use certus_ca::ports::{
     AuditEntry, CertificateEntry, IntentOutcome, OpenCounts, OrderAndAuthorizations, Page, StoreError, Stored,
     StoredCrl,
@@ -31,6 +32,7 @@ pub(crate) trait Reads: Debug + Send + Sync {
     ) -> Result<Page<CertificateEntry>, StoreError>;
     /// Whether [`certus_ca::ports::Store::lease_jobs`] would find something; asked first, so that looking writes nothing.
     async fn has_free_jobs(&self) -> Result<bool, StoreError>;
+    async fn leases(&self, process: ProcessId) -> Result<Vec<Lease>, StoreError>;
     async fn setting(&self, name: &str) -> Result<Option<String>, StoreError>;
     async fn issuers(&self) -> Result<Vec<(String, String)>, StoreError>;
     async fn crl(&self, issuer: &str, shard: u32) -> Result<Option<StoredCrl>, StoreError>;

@@ -20,6 +20,8 @@ pub enum SignerFault {
     WrongSignature,
     /// It signs something else.
     OtherMessage,
+    /// It panics.
+    Panic,
     /// It signs, but not before [`SignerPlan::release`].
     Hold,
 }
@@ -127,6 +129,8 @@ impl Signer for FaultySigner {
                 Ok(signature)
             }
             Some(SignerFault::OtherMessage) => self.inner.sign(algorithm, &[message, b"!"].concat()).await,
+            #[expect(clippy::panic, reason = "it was asked for")]
+            Some(SignerFault::Panic) => panic!("a panic was asked for"),
             Some(SignerFault::Hold) => {
                 waiting.add_permits(1);
                 take(gate).await;

@@ -336,9 +336,9 @@ impl Store for FaultyStore {
         done
     }
 
-    async fn register_process(&self, process: &Process) -> Result<(), StoreError> {
+    async fn register_process(&self, process: &Process, audit: AuditEvent) -> Result<(), StoreError> {
         self.fault("register_process", Moment::Before)?;
-        let done = self.inner.register_process(process).await;
+        let done = self.inner.register_process(process, audit).await;
         self.fault("register_process", Moment::After)?;
         done
     }
@@ -350,11 +350,15 @@ impl Store for FaultyStore {
         done
     }
 
-    async fn retire_process(&self, process: ProcessId) -> Result<(), StoreError> {
+    async fn retire_process(&self, process: ProcessId, audit: AuditEvent) -> Result<(), StoreError> {
         self.fault("retire_process", Moment::Before)?;
-        let done = self.inner.retire_process(process).await;
+        let done = self.inner.retire_process(process, audit).await;
         self.fault("retire_process", Moment::After)?;
         done
+    }
+
+    async fn leases(&self, process: ProcessId) -> Result<Vec<Lease>, StoreError> {
+        self.inner.leases(process).await
     }
 
     async fn lease_jobs(&self, process: ProcessId, limit: u32) -> Result<Vec<LeasedJob>, StoreError> {
@@ -371,9 +375,9 @@ impl Store for FaultyStore {
         done
     }
 
-    async fn drop_job(&self, lease: Lease) -> Result<(), StoreError> {
+    async fn drop_job(&self, lease: Lease, audit: AuditEvent) -> Result<(), StoreError> {
         self.fault("drop_job", Moment::Before)?;
-        let done = self.inner.drop_job(lease).await;
+        let done = self.inner.drop_job(lease, audit).await;
         self.fault("drop_job", Moment::After)?;
         done
     }

@@ -77,7 +77,9 @@ impl Ca {
             Some("deactivated") => return self.deactivate_account(request, account.id).await,
             Some(_) => return Err(CaError::malformed("an account's status can only be set to \"deactivated\"")),
         }
-        let Some(contact) = &update.contact else { return Ok(account.clone()) };
+        let Some(contact) = update.contact.as_ref().filter(|contact| **contact != account.contact) else {
+            return Ok(account.clone());
+        };
         policy::contacts::check(contact)?;
         let change = |account: Account| Account { contact: contact.clone(), ..account };
         retry_conflicts!(self.change_account(request, account.id, Action::AccountUpdated, &change).await)

@@ -7,7 +7,7 @@ use super::{Ca, account_event, retry_conflicts};
 use crate::audit::Action;
 use crate::error::CaError;
 use crate::id::{AuthorizationId, ChallengeId, JobId, RequestId};
-use crate::job::{Job, LeasedJob, Task};
+use crate::job::{Job, Lease, LeasedJob, Task};
 use crate::ports::Stored;
 use crate::state::authorization::Begun;
 use crate::state::{Account, Authorization};
@@ -86,7 +86,7 @@ impl Ca {
     /// # Errors
     ///
     /// `malformed` when the authorization was deactivated or has expired; [`CaError::Busy`] when too many validations
-    /// wait, in all or for this name.
+    /// wait, in all, for this name or of this account.
     pub async fn respond(
         &self,
         request: RequestId,
@@ -118,15 +118,15 @@ impl Ca {
             Begun::Running | Begun::Closed => return Ok(value),
         };
         let Identifier::Dns(target) = &begun.identifier;
-        let slot = inner.work.admit(target)?;
+        let slot = inner.work.admit(target, account.id)?;
         let task = Task::Validate { authorization: begun.id, challenge: id };
         let job = Job { id: JobId::random(), task, request };
         let audit = account_event(now, account.id, Action::ValidationBegun, begun.id, request);
-        let kept = inner.store.begin_validation(version, &begun, &job, inner.process, audit).await;
-        let lease = inner.work.begun(&job, kept)?;
+        let in_use = inner.work.use_lease(Lease::first(job.id));
+        let lease = inner.store.begin_validation(version, &begun, &job, inner.process, audit).await?;
 
         let authorization = begun.id;
-        let done = work::validation::start(self, LeasedJob { job, lease }, slot);
+        let done = work::validation::start(self, LeasedJob { job, lease }, in_use, slot);
         if inner.work.hold(done).await {
             return self.authorization(account, authorization).await;
         }

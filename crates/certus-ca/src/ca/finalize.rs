@@ -9,7 +9,7 @@ use super::{Ca, account_event, retry_conflicts};
 use crate::audit::Action;
 use crate::error::CaError;
 use crate::id::{JobId, OrderId, RequestId};
-use crate::job::{Job, LeasedJob, Task};
+use crate::job::{Job, Lease, LeasedJob, Task};
 use crate::ports::{OrderAndAuthorizations, Stored};
 use crate::state::Account;
 use crate::work;
@@ -53,9 +53,9 @@ impl Ca {
 
         let job = Job { id: JobId::random(), task: Task::Issue { order: id }, request };
         let audit = account_event(now, account.id, Action::IssuanceBegun, id, request);
-        let kept = inner.store.begin_issuance(version, &order, &job, inner.process, audit).await;
-        let lease = inner.work.begun(&job, kept)?;
-        let done = work::issuance::start(self, LeasedJob { job, lease });
+        let in_use = inner.work.use_lease(Lease::first(job.id));
+        let lease = inner.store.begin_issuance(version, &order, &job, inner.process, audit).await?;
+        let done = work::issuance::start(self, LeasedJob { job, lease }, in_use);
         if inner.work.hold(done).await {
             return self.order(account, id).await;
         }

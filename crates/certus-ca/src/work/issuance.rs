@@ -2,16 +2,17 @@
 
 use tokio::sync::oneshot;
 
-use super::{drop_job, put_back};
+use super::running::InUse;
+use super::{drop_job, put_back, spawn};
 use crate::ca::Ca;
 use crate::issuance::{self, Outcome};
 use crate::job::{LeasedJob, Task};
 use crate::ports::StoreError;
 
 /// Issues on a task of its own.
-pub(crate) fn start(ca: &Ca, job: LeasedJob) -> oneshot::Receiver<()> {
-    let work = ca.clone();
-    ca.inner().work.spawn(async move { run(&work, job).await })
+pub(crate) fn start(ca: &Ca, job: LeasedJob, lease: InUse) -> oneshot::Receiver<()> {
+    let (work, leased) = (ca.clone(), job.clone());
+    spawn(ca, job, lease, async move { run(&work, leased).await })
 }
 
 async fn run(ca: &Ca, job: LeasedJob) {

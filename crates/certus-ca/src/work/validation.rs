@@ -3,7 +3,9 @@
 use certus_acme::{AccountStatus, Identifier, KeyAuthorization, Problem};
 use tokio::sync::oneshot;
 
-use super::{Slot, drop_job, give_back, put_back};
+use super::queue::Slot;
+use super::running::InUse;
+use super::{drop_job, give_back, put_back, spawn};
 use crate::audit::Action;
 use crate::ca::{Ca, own_event};
 use crate::id::{AuthorizationId, ChallengeId};
@@ -13,26 +15,20 @@ use crate::ports::{StoreError, Stored, ValidationError, ValidationRequest};
 use crate::state::{Authorization, ChallengeState, ValidatedControl};
 
 /// Validates in a place of the queue that was had before.
-pub(crate) fn start(ca: &Ca, job: LeasedJob, slot: Slot) -> oneshot::Receiver<()> {
-    let work = ca.clone();
-    ca.inner().work.spawn(async move {
-        let _slot = slot;
-        run(&work, job).await;
-    })
+pub(crate) fn start(ca: &Ca, job: LeasedJob, lease: InUse, slot: Slot) -> oneshot::Receiver<()> {
+    let (work, leased) = (ca.clone(), job.clone());
+    spawn(ca, job, lease, async move { run(&work, leased, slot).await })
 }
 
 /// Validates what an earlier lease did not finish, within the same limits; without a place it waits for another turn.
-pub(crate) fn resume(ca: &Ca, job: LeasedJob) -> oneshot::Receiver<()> {
-    let work = ca.clone();
-    ca.inner().work.spawn(async move {
-        match place(&work, &job).await {
-            Ok(Place::Taken(slot)) => {
-                let _slot = slot;
-                run(&work, job).await;
-            }
-            Ok(Place::Full) => give_back(&work, &job, limits::RETRY_WAIT).await,
-            Ok(Place::Needless) => drop_job(&work, &job).await,
-            Err(error) => put_back(&work, &job, &error).await,
+pub(crate) fn resume(ca: &Ca, job: LeasedJob, lease: InUse) -> oneshot::Receiver<()> {
+    let (work, leased) = (ca.clone(), job.clone());
+    spawn(ca, job, lease, async move {
+        match place(&work, &leased).await {
+            Ok(Place::Taken(slot)) => run(&work, leased, slot).await,
+            Ok(Place::Full) => give_back(&work, &leased, limits::RETRY_WAIT).await,
+            Ok(Place::Needless) => drop_job(&work, &leased).await,
+            Err(error) => put_back(&work, &leased, &error).await,
         }
     })
 }
@@ -40,7 +36,7 @@ pub(crate) fn resume(ca: &Ca, job: LeasedJob) -> oneshot::Receiver<()> {
 /// Whether a job that was kept before may run now.
 enum Place {
     Taken(Slot),
-    /// The queue, or the name's share of it, is full.
+    /// The queue is full, or the share of it that the name or the account has.
     Full,
     /// There is nothing to validate.
     Needless,
@@ -50,11 +46,11 @@ async fn place(ca: &Ca, job: &LeasedJob) -> Result<Place, StoreError> {
     let Task::Validate { authorization, .. } = job.job.task else { return Ok(Place::Needless) };
     let Some(found) = ca.inner().store.authorization(authorization).await? else { return Ok(Place::Needless) };
     let Identifier::Dns(target) = &found.value.identifier;
-    Ok(ca.inner().work.admit(target).map_or(Place::Full, Place::Taken))
+    Ok(ca.inner().work.admit(target, found.value.account).map_or(Place::Full, Place::Taken))
 }
 
-async fn run(ca: &Ca, job: LeasedJob) {
-    let Some(_turn) = ca.inner().work.turn_to_validate().await else { return };
+async fn run(ca: &Ca, job: LeasedJob, slot: Slot) {
+    let Some(_turn) = slot.turn().await else { return };
     let Task::Validate { authorization, challenge } = job.job.task else { return };
     match validate(ca, &job, authorization, challenge).await {
         Ok(Outcome::Settled(status)) => {

@@ -69,6 +69,7 @@ async fn every_write_may_fail_before_and_after_it_took_effect() {
         &["complete_issuance:before:error"],
         &["complete_issuance:after:error"],
         &["lease_jobs:before:error", "begin_issuance:after:error"],
+        &["record_intent:after:error", "lease_jobs:after:error"],
         &["record_intent:after:error", "release_job:before:error"],
         &["record_intent:after:error", "release_job:after:error"],
         &["begin_issuance:after:error", "release_job:before:error", "release_job:after:error:2"],

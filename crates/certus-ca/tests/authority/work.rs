@@ -73,6 +73,23 @@ async fn a_certificate_of_a_stalled_process_is_never_delivered() {
 }
 
 #[tokio::test]
+async fn a_job_that_panicked_is_done_again_by_the_same_process() {
+    let world = World::new(&[]).await;
+    let client = world.client().await;
+    let order = world.ready(&client).await;
+    world.plan.next(&[SignerFault::Panic]);
+    let finalized = client.finalize(&order.value, &request()).await.unwrap();
+    assert_eq!(finalized.value.status, OrderStatus::Processing);
+    let valid = client.issued(finalized).await.unwrap();
+    let certificate = download(&client, &valid.value).await;
+    let intents = world.intents().await;
+    let [lost, (serial, IntentOutcome::Issued)] = intents.as_slice() else { panic!("{intents:?}") };
+    assert!(matches!(lost.1, IntentOutcome::Retired { .. }), "{lost:?}");
+    assert_eq!(serial, certificate.serial());
+    assert!(world.is_idle().await);
+}
+
+#[tokio::test]
 async fn an_authorization_that_is_given_up_while_it_is_validated_stays_so() {
     let world = World::new(&[]).await;
     let client = world.client().await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use certus_acme::{Order, OrderStatus};
-use certus_ca::audit::Action;
+use certus_ca::audit::{Action, Actor, AuditEvent};
 use certus_ca::id::ProcessId;
 use certus_ca::ports::{IntentOutcome, Process, Store};
 use certus_pki::{
@@ -128,7 +128,14 @@ impl World {
     /// Whether no job is left, for any process.
     pub(crate) async fn is_idle(&self) -> bool {
         let process = Process { id: ProcessId::random(), host: "test".into(), pid: 1, version: "0".into() };
-        self.store.register_process(&process).await.unwrap();
+        let audit = AuditEvent {
+            at: self.clock.now(),
+            actor: Actor::Authority,
+            action: Action::ProcessRegistered,
+            object: process.id.to_string(),
+            request: None,
+        };
+        self.store.register_process(&process, audit).await.unwrap();
         self.store.lease_jobs(process.id, 10).await.unwrap().is_empty()
     }
 }

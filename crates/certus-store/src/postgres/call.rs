@@ -109,15 +109,13 @@ pub(super) fn call(transaction: &Transaction) -> Result<Call, StoreError> {
         Operation::LoadCertificates { certificates } => audited(sql_issuance::LOAD, load(certificates)),
         Operation::RegisterProcess { process } => {
             let (id, pid) = (process.id.as_bytes().to_vec(), i64::from(process.pid));
-            Call { sql: sql_job::REGISTER, values: values![id, process.host.clone(), pid, process.version.clone()] }
+            audited(sql_job::REGISTER, values![id, process.host.clone(), pid, process.version.clone()])
         }
         Operation::Heartbeat { process } => {
             let silence = i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX);
             Call { sql: sql_job::HEARTBEAT, values: values![process.as_bytes().to_vec(), silence] }
         }
-        Operation::RetireProcess { process } => {
-            Call { sql: sql_job::RETIRE, values: values![process.as_bytes().to_vec()] }
-        }
+        Operation::RetireProcess { process } => audited(sql_job::RETIRE, values![process.as_bytes().to_vec()]),
         Operation::LeaseJobs { process, limit } => {
             Call { sql: sql_job::LEASE_JOBS, values: values![process.as_bytes().to_vec(), i64::from(*limit)] }
         }
@@ -128,7 +126,7 @@ pub(super) fn call(transaction: &Transaction) -> Result<Call, StoreError> {
             more.append(&mut values![wait]);
             Call { sql: sql_job::RELEASE, values: more }
         }
-        Operation::DropJob { lease } => Call { sql: sql_job::DROP, values: leased(*lease) },
+        Operation::DropJob { lease } => audited(sql_job::DROP, leased(*lease)),
         Operation::WriteSetting { name, value } => {
             audited(sql_authority::SETTING, values![name.clone(), value.clone()])
         }

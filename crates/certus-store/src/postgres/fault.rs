@@ -36,6 +36,19 @@ pub(super) fn kind(error: &tokio_postgres::Error) -> Kind {
     }
 }
 
+/// Whether the server said that it did not do what it was asked. An error that ends the session does not say that, nor
+/// one about the connection: a pooler may send either after the server has committed.
+pub(super) fn was_refused(error: &tokio_postgres::Error) -> bool {
+    error.code().is_some_and(says_no)
+}
+
+fn says_no(state: &SqlState) -> bool {
+    /// Connection exceptions, and operator interventions such as a shutdown.
+    const SAY_NOTHING: [&str; 2] = ["08", "57"];
+    *state != SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
+        && !SAY_NOTHING.iter().any(|class| state.code().starts_with(class))
+}
+
 trait SourceIsIo {
     fn source_is_io(&self) -> bool;
 }
@@ -74,4 +87,21 @@ pub(super) fn column<'a, T: tokio_postgres::types::FromSql<'a>>(
     index: usize,
 ) -> Result<T, StoreError> {
     row.try_get(index).map_err(unavailable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ends_a_session_does_not_say_that_nothing_was_committed() {
+        for state in
+            [SqlState::ADMIN_SHUTDOWN, SqlState::CONNECTION_FAILURE, SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT]
+        {
+            assert!(!says_no(&state), "{state:?}");
+        }
+        for state in [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::UNIQUE_VIOLATION, SqlState::DISK_FULL] {
+            assert!(says_no(&state), "{state:?}");
+        }
+    }
 }

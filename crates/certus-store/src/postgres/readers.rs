@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use certus_acme::Thumbprint;
-use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId, RequestId};
+use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId, ProcessId, RequestId};
+use certus_ca::job::Lease;
 use certus_ca::ports::{
     AuditEntry, CertificateEntry, IntentOutcome, OpenCounts, OrderAndAuthorizations, Page, StoreError, Stored,
     StoredCrl,
@@ -144,6 +145,11 @@ impl Reads for Readers {
 
     async fn has_free_jobs(&self) -> Result<bool, StoreError> {
         self.ask_one(sql_read::FREE_JOBS, &[]).await?.map_or(Ok(false), |row| column(&row, 0))
+    }
+
+    async fn leases(&self, process: ProcessId) -> Result<Vec<Lease>, StoreError> {
+        let found = self.ask(sql_read::LEASES, &[&process.as_bytes().as_slice()]).await?;
+        found.iter().map(|row| rows::lease(column(row, 0)?, column(row, 1)?)).collect()
     }
 
     async fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {

@@ -10,11 +10,13 @@ macro_rules! now {
 }
 pub(super) use now;
 
+use super::sql_order::audited;
+
 crate::sql! {
     REGISTER = concat!("WITH made AS (
             INSERT INTO processes (id, host, pid, program, started, seen)
-            VALUES ($1, $2, $3, $4, ", now!(), ", ", now!(), ") ON CONFLICT DO NOTHING RETURNING key)
-        SELECT CASE WHEN EXISTS (SELECT FROM made) THEN 'done' ELSE 'conflict' END AS outcome");
+            VALUES ($6, $7, $8, $9, ", now!(), ", ", now!(), ") ON CONFLICT DO NOTHING RETURNING key),
+        verdict AS (SELECT CASE WHEN EXISTS (SELECT FROM made) THEN 'done' ELSE 'conflict' END AS outcome)", audited!());
 
     HEARTBEAT = concat!("WITH seen AS (UPDATE processes SET seen = ", now!(), " WHERE id = $1 RETURNING key),
         silent AS (
@@ -25,9 +27,9 @@ crate::sql! {
         SELECT CASE WHEN EXISTS (SELECT FROM seen) THEN 'done' ELSE 'unknown' END AS outcome");
 
     RETIRE = concat!("WITH ended AS (
-            UPDATE processes SET retired = coalesce(retired, ", now!(), ") WHERE id = $1 RETURNING key),
-        freed AS (UPDATE jobs SET process = NULL FROM ended WHERE jobs.process = ended.key)
-        SELECT 'done' AS outcome");
+            UPDATE processes SET retired = coalesce(retired, ", now!(), ") WHERE id = $6 RETURNING key),
+        freed AS (UPDATE jobs SET process = NULL FROM ended WHERE jobs.process = ended.key),
+        verdict AS (SELECT 'done' AS outcome)", audited!());
 
     LEASE_JOBS = concat!("WITH holder AS (SELECT key FROM processes WHERE id = $1),
         free AS (
@@ -45,6 +47,6 @@ crate::sql! {
             UPDATE jobs SET process = NULL, due = ", now!(), " + $3::bigint WHERE id = $1 AND fence = $2 RETURNING key)
         SELECT CASE WHEN EXISTS (SELECT FROM made) THEN 'done' ELSE 'lease' END AS outcome");
 
-    DROP = "WITH made AS (DELETE FROM jobs WHERE id = $1 AND fence = $2 RETURNING key)
-        SELECT CASE WHEN EXISTS (SELECT FROM made) THEN 'done' ELSE 'lease' END AS outcome";
+    DROP = concat!("WITH made AS (DELETE FROM jobs WHERE id = $6 AND fence = $7 RETURNING key),
+        verdict AS (SELECT CASE WHEN EXISTS (SELECT FROM made) THEN 'done' ELSE 'lease' END AS outcome)", audited!());
 }

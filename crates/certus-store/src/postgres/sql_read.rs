@@ -67,6 +67,8 @@ crate::sql! {
     OUTCOME = "SELECT intents.issued, intents.retired FROM intents JOIN issuers ON issuers.key = intents.issuer
         WHERE issuers.id = $1 AND intents.serial = $2";
     FREE_JOBS = concat!("SELECT EXISTS (SELECT FROM jobs WHERE process IS NULL AND due <= ", now!(), ")");
+    LEASES = "SELECT jobs.id, jobs.fence FROM jobs JOIN processes ON processes.key = jobs.process
+        WHERE processes.id = $1";
     SETTING = "SELECT value FROM settings WHERE name = $1";
     ISSUERS = "SELECT id, chain FROM issuers ORDER BY key";
     CURRENT_CRL = "SELECT crls.number, crls.this_update, crls.next_update, crls.der FROM crls

@@ -105,10 +105,9 @@ impl Writer {
                     return Played::Answered(outcomes);
                 }
                 Ok(Err(Failure::Before(error))) => error,
-                // The server said that it did not commit.
-                Ok(Err(Failure::AtCommit(error))) if error.code().is_some() => error,
+                Ok(Err(Failure::AtCommit(error))) if fault::was_refused(&error) => error,
                 Ok(Err(Failure::AtCommit(error))) => {
-                    let detail = "the connection broke during COMMIT, so whether it took effect is not known";
+                    let detail = "the connection ended during COMMIT, so whether it took effect is not known";
                     return Played::Failed(StoreError::unavailable(detail, error));
                 }
                 Err(elapsed) => {

@@ -6,6 +6,12 @@ use certus_ca::ports::StoreError;
 
 use super::Place;
 
+/// The present lease of a row of `jobs`.
+pub(crate) fn lease(id: &[u8], fence: i64) -> Result<Lease, StoreError> {
+    let place = Place::new("jobs", id);
+    Ok(Lease { job: JobId::from_bytes(place.octets("id", id)?), fence: place.number("fence", fence)? })
+}
+
 /// A row of `jobs`, with the public ids of what it is about.
 #[derive(Debug)]
 pub(crate) struct JobRow {
@@ -29,11 +35,8 @@ impl JobRow {
             (None, None, Some(order)) => Task::Issue { order: OrderId::from_bytes(place.octets("order_key", order)?) },
             (None | Some(_), None | Some(_), None | Some(_)) => return Err(place.inconsistent("challenge")),
         };
-        let id = JobId::from_bytes(place.octets("id", &self.id)?);
+        let lease = lease(&self.id, self.fence)?;
         let request = RequestId::from_bytes(place.octets("request", &self.request)?);
-        Ok(LeasedJob {
-            job: Job { id, task, request },
-            lease: Lease { job: id, fence: place.number("fence", self.fence)? },
-        })
+        Ok(LeasedJob { job: Job { id: lease.job, task, request }, lease })
     }
 }

@@ -1,16 +1,19 @@
 //! Reading what belongs to the authority itself.
 
-use certus_ca::id::RequestId;
+use certus_ca::id::{ProcessId, RequestId};
+use certus_ca::job::Lease;
 use certus_ca::ports::{AuditEntry, Page, StoredCrl};
 use certus_pki::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Fault;
 use super::write_job::now;
-use crate::rows::Place;
+use crate::rows::{self, Place};
 
 crate::sql! {
     FREE_JOBS = concat!("SELECT 1 FROM jobs WHERE process IS NULL AND due <= ", now!(), " LIMIT 1");
+    LEASES = "SELECT jobs.id, jobs.fence FROM jobs JOIN processes ON processes.key = jobs.process
+        WHERE processes.id = ?1";
     SETTING = "SELECT value FROM settings WHERE name = ?1";
     ISSUERS = "SELECT id, chain FROM issuers ORDER BY key";
     CRL = "SELECT crls.number, crls.this_update, crls.next_update, crls.der FROM crls
@@ -22,6 +25,16 @@ crate::sql! {
 
 pub(super) fn has_free_jobs(connection: &Connection) -> Result<bool, Fault> {
     Ok(connection.prepare_cached(FREE_JOBS)?.exists([])?)
+}
+
+pub(super) fn leases(connection: &Connection, process: ProcessId) -> Result<Vec<Lease>, Fault> {
+    let mut statement = connection.prepare_cached(LEASES)?;
+    let mut found = statement.query(params![process.as_bytes()])?;
+    let mut leases = Vec::new();
+    while let Some(row) = found.next()? {
+        leases.push(rows::lease(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?, row.get(1)?)?);
+    }
+    Ok(leases)
 }
 
 pub(super) fn setting(connection: &Connection, name: &str) -> Result<Option<String>, Fault> {

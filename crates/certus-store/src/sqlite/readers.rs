@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use certus_acme::Thumbprint;
-use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId};
+use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId, ProcessId};
+use certus_ca::job::Lease;
 use certus_ca::ports::{
     AuditEntry, CertificateEntry, IntentOutcome, OpenCounts, OrderAndAuthorizations, Page, StoreError, Stored,
     StoredCrl,
@@ -145,6 +146,10 @@ impl Reads for SharedReaders {
 
     async fn has_free_jobs(&self) -> Result<bool, StoreError> {
         self.0.ask(read_authority::has_free_jobs)
+    }
+
+    async fn leases(&self, process: ProcessId) -> Result<Vec<Lease>, StoreError> {
+        self.0.ask(|connection| read_authority::leases(connection, process))
     }
 
     async fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {

@@ -86,7 +86,7 @@ async fn a_job_goes_to_one_of_many_that_ask_for_it() {
         made::validate(&*subject.store, subject.process, order.id).await;
         made::begin_issuance(&*subject.store, subject.process, order.id).await;
     }
-    subject.store.retire_process(subject.process).await.unwrap();
+    subject.store.retire_process(subject.process, made::event(Action::ProcessRetired, subject.process)).await.unwrap();
     let mut askers = JoinSet::new();
     for _ in 0..6 {
         let (store, process) = (subject.again().await, subject.another_process().await);
@@ -127,5 +127,5 @@ async fn a_write_that_the_server_refuses_fails_alone() {
         }
     }
     assert_eq!(subject.tables.number("SELECT count(*) FROM settings"), 39);
-    assert_eq!(subject.tables.number("SELECT count(*) FROM audit"), 39);
+    assert_eq!(subject.tables.number("SELECT count(*) FROM audit WHERE action = 'setting.written'"), 39);
 }

@@ -16,7 +16,7 @@ async fn a_server_that_dies_is_unavailable_and_then_works_again() {
     let mut server = tokio::task::spawn_blocking(PostgresServer::start).await.unwrap().unwrap();
     let url: StoreUrl = server.create_database("store").unwrap().parse().unwrap();
     let store = connect(&url).await.unwrap();
-    store.register_process(&made::process()).await.unwrap();
+    store.register_process(&made::process(), made::event(Action::ProcessRegistered, "p")).await.unwrap();
     let acknowledged = made::kept_account(&*store).await;
 
     // Under load, so that it dies in the middle of something.

@@ -18,7 +18,6 @@ async fn actions(subject: &Subject) -> Vec<String> {
 
 pub(crate) async fn every_write_leaves_an_entry(subject: &Subject) {
     let store = &*subject.store;
-    assert_eq!(store.newest_time().await.unwrap(), None);
     let account = made::kept_account(store).await;
     let updated = Account { contact: Vec::new(), ..account.clone() };
     store.update_account(Version(1), &updated, made::event(Action::AccountUpdated, account.id)).await.unwrap();
@@ -35,8 +34,14 @@ pub(crate) async fn every_write_leaves_an_entry(subject: &Subject) {
     let failed = stored.value.fail(made::problem(), NOW);
     let audit = made::event(Action::IssuanceFailed, order.id);
     store.fail_issuance(lease, stored.version, &failed, audit).await.unwrap();
+    let (order, _) = made::kept_order(store, &account, &["e.example"]).await;
+    made::validate(store, subject.process, order.id).await;
+    let (lease, _) = made::begin_issuance(store, subject.process, order.id).await;
+    store.drop_job(lease, made::event(Action::JobDropped, lease.job)).await.unwrap();
     store.reap(NOW + made::WEEK * 2, 10, made::event(Action::Reaped, "before")).await.unwrap();
+    store.retire_process(subject.process, made::event(Action::ProcessRetired, subject.process)).await.unwrap();
     let expected = [
+        "process.registered",
         "account.created",
         "account.updated",
         "issuer.registered",
@@ -54,7 +59,13 @@ pub(crate) async fn every_write_leaves_an_entry(subject: &Subject) {
         "authorization.settled",
         "issuance.begun",
         "issuance.failed",
+        "order.opened",
+        "validation.begun",
+        "authorization.settled",
+        "issuance.begun",
+        "job.dropped",
         "reaped",
+        "process.retired",
     ];
     assert_eq!(actions(subject).await, expected);
 }
@@ -67,7 +78,7 @@ pub(crate) async fn what_was_refused_leaves_none(subject: &Subject) {
     store.update_account(Version(9), &account, made::event(Action::AccountUpdated, account.id)).await.unwrap_err();
     let removed = store.reap(NOW, 10, made::event(Action::Reaped, "nothing")).await.unwrap();
     assert_eq!(removed, 0);
-    assert_eq!(actions(subject).await, ["account.created"]);
+    assert_eq!(actions(subject).await, ["process.registered", "account.created"]);
 }
 
 pub(crate) async fn entries_are_read_page_by_page(subject: &Subject) {
@@ -83,7 +94,8 @@ pub(crate) async fn entries_are_read_page_by_page(subject: &Subject) {
         store.write_setting("x", &n.to_string(), event.clone()).await.unwrap();
         events.push(event);
     }
-    let (mut entries, mut after): (Vec<AuditEntry>, Option<i64>) = (Vec::new(), None);
+    let registered = store.audit(None, 1).await.unwrap();
+    let (mut entries, mut after): (Vec<AuditEntry>, Option<i64>) = (Vec::new(), registered.next);
     let mut pages = 0;
     loop {
         let page = store.audit(after, 3).await.unwrap();

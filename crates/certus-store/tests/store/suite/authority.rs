@@ -25,7 +25,8 @@ pub(crate) async fn issuers_are_registered_once(subject: &Subject) {
     let expected = [("b".to_owned(), "first".to_owned()), ("a".to_owned(), "second".to_owned())];
     assert_eq!(store.issuers().await.unwrap(), expected);
     let entries = subject.store.audit(None, 10).await.unwrap().entries;
-    assert_eq!(entries.len(), 2, "one that was known changes nothing");
+    let registered = entries.iter().filter(|entry| entry.action == Action::IssuerRegistered.name());
+    assert_eq!(registered.count(), 2, "one that was known changes nothing");
 }
 
 pub(crate) async fn crl_numbers_only_grow(subject: &Subject) {

@@ -176,7 +176,7 @@ pub(crate) async fn a_late_worker_is_refused(subject: &Subject) {
         store.complete_issuance(old, stored.version, &complete, &certificate, audit()).await,
         store.fail_issuance(old, stored.version, &failed, audit()).await,
         store.release_job(old, Duration::ZERO).await,
-        store.drop_job(old).await,
+        store.drop_job(old, made::event(Action::JobDropped, old.job)).await,
         // A lease of another order's job is none for this one.
         store.record_intent(new, &made::intent(Some(certus_ca::id::OrderId::random())), audit()).await,
     ] {

@@ -1,5 +1,6 @@
 //! Jobs, leases, processes.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use certus_ca::audit::Action;
@@ -39,10 +40,23 @@ pub(crate) async fn a_job_is_leased_to_one_process(subject: &Subject) {
     assert_eq!((id, task, request), (job.id, job.task, job.request));
     assert_eq!(leased[0].lease, Lease { job: job.id, fence: 2 });
     assert_eq!(store.lease_jobs(subject.process, 10).await.unwrap(), []);
-    store.drop_job(leased[0].lease).await.unwrap();
-    let gone = store.drop_job(leased[0].lease).await;
+    store.drop_job(leased[0].lease, made::event(Action::JobDropped, job.id)).await.unwrap();
+    let gone = store.drop_job(leased[0].lease, made::event(Action::JobDropped, job.id)).await;
     assert!(matches!(gone, Err(StoreError::LeaseLost)), "{gone:?}");
     assert_eq!(subject.tables.number("SELECT count(*) FROM jobs"), 0);
+}
+
+pub(crate) async fn a_process_learns_which_leases_it_holds(subject: &Subject) {
+    let store = &*subject.store;
+    let jobs = jobs(subject, 2).await;
+    let held = |jobs: &[(OrderId, Lease)]| jobs.iter().map(|(_, lease)| *lease).collect::<HashSet<_>>();
+    let leases = async || store.leases(subject.process).await.unwrap().into_iter().collect::<HashSet<_>>();
+    assert_eq!(leases().await, held(&jobs));
+    store.release_job(jobs[0].1, Duration::ZERO).await.unwrap();
+    assert_eq!(leases().await, held(&jobs[1..]));
+    let leased = store.lease_jobs(subject.process, 10).await.unwrap();
+    assert_eq!(leases().await, HashSet::from([leased[0].lease, jobs[1].1]));
+    assert_eq!(store.leases(ProcessId::random()).await.unwrap(), []);
 }
 
 pub(crate) async fn a_job_waits_for_its_time(subject: &Subject) {
@@ -72,7 +86,7 @@ pub(crate) async fn jobs_are_leased_oldest_first(subject: &Subject) {
 pub(crate) async fn a_process_that_ends_leaves_its_jobs(subject: &Subject) {
     let store = &*subject.store;
     let jobs = jobs(subject, 2).await;
-    store.retire_process(subject.process).await.unwrap();
+    store.retire_process(subject.process, made::event(Action::ProcessRetired, subject.process)).await.unwrap();
     let other = subject.another_process().await;
     let leased = store.lease_jobs(other, 10).await.unwrap();
     assert_eq!(

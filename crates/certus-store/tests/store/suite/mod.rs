@@ -50,7 +50,10 @@ impl Subject {
     pub(crate) async fn new(url: StoreUrl, tables: Box<dyn Tables>) -> Self {
         let store = connect(&url).await.unwrap();
         let process = made::process();
-        store.register_process(&process).await.unwrap();
+        store
+            .register_process(&process, made::event(certus_ca::audit::Action::ProcessRegistered, process.id))
+            .await
+            .unwrap();
         Self { store, url, process: process.id, tables }
     }
 
@@ -62,7 +65,10 @@ impl Subject {
     /// Another process at work on it. On SQLite it takes over.
     pub(crate) async fn another_process(&self) -> ProcessId {
         let process: Process = made::process();
-        self.store.register_process(&process).await.unwrap();
+        self.store
+            .register_process(&process, made::event(certus_ca::audit::Action::ProcessRegistered, process.id))
+            .await
+            .unwrap();
         process.id
     }
 }
@@ -92,6 +98,7 @@ macro_rules! store_conformance {
                 the_authority_has_a_certificate_of_its_own
                 an_abandoned_intent_of_its_own_is_retired;
             jobs: a_job_is_leased_to_one_process
+                a_process_learns_which_leases_it_holds
                 a_job_waits_for_its_time
                 jobs_are_leased_oldest_first
                 a_process_that_ends_leaves_its_jobs

@@ -65,7 +65,7 @@ pub(crate) async fn what_is_being_worked_on_stays(subject: &Subject) {
     assert_eq!(reap(subject, 100).await, 1);
 
     // A job that was dropped leaves an order nobody finishes: its intent is retired when it goes.
-    store.drop_job(lease).await.unwrap();
+    store.drop_job(lease, made::event(Action::JobDropped, lease.job)).await.unwrap();
     assert_eq!(reap(subject, 100).await, 2);
     let outcome = store.intent_outcome(ISSUER, &intent.serial).await.unwrap();
     assert_eq!(outcome, Some(IntentOutcome::Retired { at: NOW + WEEK * 3 }));
