@@ -5,7 +5,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use certus_pki::{CryptoError, KeyPair, random_bytes};
+use certus_pki::{CryptoError, KeyPair, SealingKey, random_bytes};
 use pkcs8::pkcs5::{pbes2, scrypt};
 use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef, SecretDocument};
 use zeroize::Zeroizing;
@@ -43,10 +43,22 @@ pub fn write_key(path: &Path, key: &KeyPair, passphrase: Option<&Secret>) -> Res
 
 fn encrypt(pkcs8: &[u8], passphrase: &Secret) -> Result<SecretDocument, pkcs8::Error> {
     let invalid = |_| pkcs8::Error::ParametersMalformed;
-    let cost = scrypt::Params::new(SCRYPT_LOG_N, SCRYPT_R, SCRYPT_P).map_err(invalid)?;
+    let cost = cost().map_err(invalid)?;
     let salt: [u8; 16] = random_bytes();
     let parameters = pbes2::Parameters::generate_scrypt_aes256cbc(cost, &salt, random_bytes())?;
     PrivateKeyInfoRef::try_from(pkcs8)?.encrypt_with_params(parameters, passphrase.reveal())
+}
+
+fn cost() -> Result<scrypt::Params, scrypt::errors::InvalidParams> {
+    scrypt::Params::new(SCRYPT_LOG_N, SCRYPT_R, SCRYPT_P)
+}
+
+/// The key that a passphrase stands for, by scrypt (RFC 7914). Takes some hundred milliseconds. `None` never comes of
+/// the parameters here.
+pub(crate) fn derive(passphrase: &Secret, salt: &[u8; 16]) -> Option<SealingKey> {
+    let mut key = Zeroizing::new([0_u8; 32]);
+    scrypt::scrypt(passphrase.reveal().as_bytes(), salt, &cost().ok()?, key.as_mut_slice()).ok()?;
+    Some(SealingKey::from_bytes(&key))
 }
 
 /// Reads a private key, decrypting it if need be. Takes some hundred milliseconds then.

@@ -134,8 +134,8 @@ fn nothing_prints_a_secret() {
     let signer = FileSigner::open(&path, None).unwrap();
     assert!(format!("{signer:?}").contains("<secret>"));
     assert_eq!(format!("{:?}", secret("correct horse")), "<secret>");
-    SealingKeys::create(&directory.path().join("sealing")).unwrap();
-    let keys = SealingKeys::open(&directory.path().join("sealing")).unwrap();
+    SealingKeys::create(&directory.path().join("sealing"), None).unwrap();
+    let keys = SealingKeys::open(&directory.path().join("sealing"), None).unwrap();
     assert!(format!("{keys:?}").contains("<secret>"));
 }
 
@@ -158,17 +158,31 @@ fn a_secret_is_one_line_that_others_cannot_read() {
 fn a_new_sealing_key_leaves_old_values_open() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("sealing");
-    SealingKeys::create(&path).unwrap();
+    SealingKeys::create(&path, None).unwrap();
     assert_eq!(mode(&path), 0o700);
-    let keys = SealingKeys::open(&path).unwrap();
+    let keys = SealingKeys::open(&path, None).unwrap();
     let (old, key) = keys.current().unwrap();
     let sealed = key.seal(b"row 1", b"hmac key");
-    let new = SealingKeys::add(&path).unwrap();
-    let keys = SealingKeys::open(&path).unwrap();
+    let passphrase = secret("correct horse");
+    let new = SealingKeys::add(&path, Some(&passphrase)).unwrap();
+    let error = SealingKeys::open(&path, None).unwrap_err();
+    assert!(error.to_string().contains("[authority.sealing]"), "{error}");
+    let keys = SealingKeys::open(&path, Some(&passphrase)).unwrap();
     assert_eq!(keys.current().unwrap().0, new);
     assert_ne!(old, new);
     assert_eq!(keys.get(old).unwrap().open(b"row 1", &sealed).unwrap(), b"hmac key");
+    let sealed = keys.current().unwrap().1.seal(b"row 2", b"another");
+    let keys = SealingKeys::open(&path, Some(&passphrase)).unwrap();
+    assert_eq!(keys.get(&new).unwrap().open(b"row 2", &sealed).unwrap(), b"another");
+
+    let wrong = SealingKeys::open(&path, Some(&secret("wrong"))).unwrap_err();
+    assert!(wrong.to_string().contains("does not open"), "{wrong}");
+    // Under another name it is another key's file.
+    std::fs::copy(path.join(format!("{new}.key")), path.join("00000000.key")).unwrap();
+    let wrong = SealingKeys::open(&path, Some(&passphrase)).unwrap_err();
+    assert!(wrong.to_string().contains("00000000.key"), "{wrong}");
+    std::fs::remove_file(path.join("00000000.key")).unwrap();
     std::fs::remove_file(path.join(format!("{new}.key"))).unwrap();
-    let error = SealingKeys::open(&path).unwrap_err();
+    let error = SealingKeys::open(&path, None).unwrap_err();
     assert!(error.to_string().contains("restore it from a backup"), "{error}");
 }

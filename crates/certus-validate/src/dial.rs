@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::failure::{failed, ours};
 use crate::target::{OwnListeners, Policy, PublicAddr, Refused};
+use crate::unix::is_missing_family;
 
 /// The share of the remaining time that IPv6 gets when IPv4 may be tried after it.
 const FIRST_ATTEMPT_SHARE: u32 = 3;
@@ -95,7 +96,12 @@ async fn connect(
     deadline: Instant,
 ) -> Result<(TcpStream, SocketAddr), ValidationError> {
     let target = SocketAddr::new(address.ip(), port);
-    if own.include(target) {
+    let no_socket = |error: io::Error| {
+        let detail = format!("no socket could be opened for {target}: {error}");
+        // A machine that has only one kind of addresses will not have the other when it tries again.
+        if is_missing_family(&error) { failed(ProblemKind::Connection, detail) } else { ours(detail) }
+    };
+    if own.include(target).map_err(no_socket)? {
         return Err(failed(
             ProblemKind::Connection,
             format!("{target} is this authority itself; a challenge cannot be answered there"),
@@ -105,7 +111,7 @@ async fn connect(
         IpAddr::V4(_) => TcpSocket::new_v4(),
         IpAddr::V6(_) => TcpSocket::new_v6(),
     }
-    .map_err(|error| ours(format!("no socket could be opened for {target}: {error}")))?;
+    .map_err(no_socket)?;
     match tokio::time::timeout_at(deadline, socket.connect(target)).await {
         Ok(Ok(stream)) => {
             // The request is one small write; it must not wait for an acknowledgement.

@@ -17,6 +17,7 @@ mod location;
 mod name_servers;
 mod special_purpose;
 mod target;
+mod unix;
 
 use async_trait::async_trait;
 use certus_acme::ChallengeType;

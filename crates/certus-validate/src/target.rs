@@ -3,6 +3,7 @@
 //! Deliberately absent: looking names up ([`crate::dns`]) and dialling ([`crate::dial`]), which takes nothing but a
 //! [`PublicAddr`].
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
 use ipnet::IpNet;
@@ -119,30 +120,37 @@ impl OwnListeners {
     }
 
     /// Whether dialling `target` would reach this program. Addresses that are translated on the way are not seen.
-    pub(crate) fn include(&self, target: SocketAddr) -> bool {
-        self.0.iter().any(|listener| {
+    ///
+    /// Fails when the kernel cannot be asked; then it is not known, and nothing may be dialled.
+    pub(crate) fn include(&self, target: SocketAddr) -> io::Result<bool> {
+        for listener in self.0.iter().filter(|listener| listener.port() == target.port()) {
             let ip = listener.ip().to_canonical();
-            listener.port() == target.port()
-                && (ip == target.ip().to_canonical() || ip.is_unspecified() && is_this_machine(target.ip()))
-        })
+            if ip == target.ip().to_canonical() || ip.is_unspecified() && is_this_machine(target.ip())? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 
-fn is_this_machine(ip: IpAddr) -> bool {
+fn is_this_machine(ip: IpAddr) -> io::Result<bool> {
     // For an address of its own the kernel chooses that same address as the source.
-    ip.to_canonical().is_loopback() || source_towards(ip).is_ok_and(|source| source == ip)
+    Ok(ip.to_canonical().is_loopback() || source_towards(ip)? == Some(ip))
 }
 
-/// Asks the kernel's routing table; connecting a datagram socket sends nothing.
-fn source_towards(ip: IpAddr) -> std::io::Result<IpAddr> {
+/// Asks the kernel's routing table; connecting a datagram socket sends nothing. `None` when there is no way there.
+fn source_towards(ip: IpAddr) -> io::Result<Option<IpAddr>> {
     let unspecified: IpAddr = match ip {
         IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         IpAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
     };
     let socket = UdpSocket::bind((unspecified, 0))?;
     // The discard port; any would do.
-    socket.connect((ip, 9))?;
-    Ok(socket.local_addr()?.ip())
+    match socket.connect((ip, 9)) {
+        Ok(()) => Ok(Some(socket.local_addr()?.ip())),
+        // What the kernel will not send to is not this machine.
+        Err(_) => Ok(None),
+    }
 }
 
 #[cfg(test)]
@@ -155,7 +163,7 @@ mod tests {
 
     #[test]
     fn own_listeners_are_recognised() {
-        let check = |own: &[&str], target: &str| listeners(own).include(target.parse().unwrap());
+        let check = |own: &[&str], target: &str| listeners(own).include(target.parse().unwrap()).unwrap();
         assert!(check(&["127.0.0.1:80"], "127.0.0.1:80"));
         assert!(!check(&["127.0.0.1:80"], "127.0.0.1:81"));
         assert!(!check(&["127.0.0.1:80"], "127.0.0.2:80"));

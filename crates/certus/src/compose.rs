@@ -12,7 +12,7 @@ use certus_ca::ports::{Process, Store, StoreError};
 use certus_ca::{Ca, Parts};
 use certus_http::{PkiSite, Urls};
 use certus_pki::{Certificate, CertificateChain, Clock, Issuer, Profile, Signer, SubjectName, SystemClock, Timestamp};
-use certus_signer::{FileSigner, Secret};
+use certus_signer::{FileSigner, SealingKeys, Secret};
 use certus_store::{Password, StoreUrl};
 use certus_validate::Validators;
 
@@ -85,6 +85,8 @@ pub(crate) fn clock() -> Arc<dyn Clock> {
 pub(crate) async fn authority(config: &Config, surroundings: &Surroundings, hooks: Hooks) -> anyhow::Result<Authority> {
     let clock = clock();
     let issuers = issuers(config, surroundings, hooks)?;
+    // Nothing is sealed yet; that the keys can be had is found out before something is.
+    sealing_keys(config, surroundings)?;
     let root = root(config)?;
     let in_profiles = issuers.profiles.values().flat_map(|rule| [&rule.ecdsa, &rule.rsa]);
     if let Some(issuer) = in_profiles.into_iter().find(|issuer| !issuer.permits(config.external_url.host())) {
@@ -112,6 +114,12 @@ pub(crate) async fn authority(config: &Config, surroundings: &Surroundings, hook
         root_crl: root_crl(config)?,
     };
     Ok(Authority { ca, urls, site, started })
+}
+
+/// The keys under which secrets in the store are sealed.
+pub(crate) fn sealing_keys(config: &Config, surroundings: &Surroundings) -> anyhow::Result<SealingKeys> {
+    let passphrase = surroundings.secret(&config.sealing)?;
+    Ok(SealingKeys::open(&StateDir::of(&config.directory).sealing(), passphrase.as_ref())?)
 }
 
 /// The root's certificate.

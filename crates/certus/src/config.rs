@@ -58,6 +58,8 @@ pub struct Config {
     pub default_profile: String,
     /// CRL shards that new certificates are spread over.
     pub crl_shards: u32,
+    /// Where the passphrase of the keys is that seal what is secret in the store.
+    pub sealing: SecretSource,
     /// How control of names is seen.
     pub validation: certus_validate::Config,
     /// Where everything is remembered.
@@ -232,6 +234,8 @@ impl Config {
             return Err(format!("[authority.validation]: max_body must be {MIN_BODY} B or more"));
         }
         let root = directory.join(authority.root);
+        let tables::Sealing { passphrase_file, credential } = authority.sealing;
+        let sealing = secret_source(directory, passphrase_file, credential, "[authority.sealing]")?;
         Ok(Self {
             directory: directory.to_owned(),
             external_url: authority.external_url,
@@ -244,6 +248,7 @@ impl Config {
             profiles,
             default_profile: authority.default_profile,
             crl_shards: authority.crl_shards,
+            sealing,
             validation: certus_validate::Config {
                 http_port,
                 https_port,

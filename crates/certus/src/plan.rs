@@ -212,7 +212,7 @@ impl Plan {
         }
         write_new(&issuers.join(format!("{ISSUER}.pem")), authority.chain.to_pem().as_bytes())?;
         write_key(&issuers.join(format!("{ISSUER}.key")), &authority.key, passphrase)?;
-        SealingKeys::create(&partial.join("sealing"))?;
+        SealingKeys::create(&partial.join("sealing"), passphrase)?;
         sync_directory(partial).with_context(|| place(partial))
     }
 

@@ -12,7 +12,6 @@ use anyhow::Context;
 use certus_ca::limits::MAX_CLOCK_BEHIND;
 use certus_ca::ports::Store;
 use certus_pki::{CertificateChain, CertificateList, Issuer, Timestamp};
-use certus_signer::SealingKeys;
 use certus_validate::Validators;
 use serde::Serialize;
 
@@ -94,7 +93,7 @@ pub(super) async fn run(args: &AtArgs, surroundings: &Surroundings, hooks: Hooks
         check_state_directory(&mut findings, &state);
         let issuers = check_issuers(&mut findings, &config, surroundings, hooks, now).await;
         check_root(&mut findings, &config, &state, now);
-        let sealing = SealingKeys::open(&state.sealing()).map_err(anyhow::Error::from);
+        let sealing = compose::sealing_keys(&config, surroundings);
         findings.take("sealing keys", sealing, |keys| {
             keys.current().map_or_else(String::new, |(id, _)| format!("current key {id}"))
         });

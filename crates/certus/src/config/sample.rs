@@ -31,6 +31,18 @@ pub fn text(choices: &Choices<'_>) -> String {
     let external_url = quoted(external_url.as_str());
     let pki_url = quoted(pki_url.as_str());
     let store = quoted(store);
+    let passphrase = passphrase.as_str();
+    // What is secret in the store is encrypted like the keys that sign.
+    let sealing = if passphrase.is_empty() {
+        "# The keys in state/sealing, under which secrets in the store are sealed; encrypted ones need one of the same two.\n\
+         #[authority.sealing]\n"
+            .to_owned()
+    } else {
+        format!(
+            "# The keys in state/sealing, under which secrets in the store are sealed; encrypted like those that sign.\n\
+             [authority.sealing]\n{passphrase}"
+        )
+    };
     format!(
         r##"# The settings of this Certus. Paths begin at the directory of this file. Durations and sizes carry their unit:
 # "30s", "10m", "12h", "90d"; "512 B", "64 KiB". A line beginning with "#" and a key shows the default.
@@ -64,6 +76,7 @@ pki_listen = "{pki_listen}"
 chain = "state/issuer/{issuer}.pem"
 key = "state/issuer/{issuer}.key"
 {passphrase}
+{sealing}
 # Kinds of certificates. Naming any replaces all of these.
 #[authority.profiles.classic]
 #description = "90 days, for servers that renew by themselves"

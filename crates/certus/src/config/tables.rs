@@ -49,7 +49,16 @@ pub(super) struct Authority {
     #[serde(default = "defaults::crl_shards")]
     pub(super) crl_shards: u32,
     #[serde(default)]
+    pub(super) sealing: Sealing,
+    #[serde(default)]
     pub(super) validation: Validation,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Sealing {
+    pub(super) passphrase_file: Option<PathBuf>,
+    pub(super) credential: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -92,11 +92,16 @@ fn keys_are_encrypted_under_a_passphrase_that_every_start_reads() {
         let text = std::fs::read_to_string(site.state(name)).unwrap();
         assert!(text.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"), "{name}");
     }
+    let sealing = std::fs::read_dir(site.state("sealing")).unwrap().map(|entry| entry.unwrap().path());
+    let keys: Vec<_> = sealing.filter(|path| path.extension().is_some_and(|extension| extension == "key")).collect();
+    let [key] = keys.as_slice() else { panic!("{keys:?}") };
+    assert!(std::fs::read_to_string(key).unwrap().starts_with("scrypt:"));
     run(&mut site.ca(&["check"])).well();
     std::fs::write(&file, "wrong\n").unwrap();
     let found = run(&mut site.ca(&["check"]));
     assert_eq!(found.code, Some(3));
     assert!(found.out.contains("the passphrase does not open the key"), "{found:?}");
+    assert!(found.out.contains("the passphrase of [authority.sealing] does not open the key"), "{found:?}");
 
     // The same as a credential of the service manager.
     std::fs::write(&file, "correct horse\n").unwrap();
@@ -111,7 +116,7 @@ fn keys_are_encrypted_under_a_passphrase_that_every_start_reads() {
     assert!(!directory.exists());
     run(init.env("CREDENTIALS_DIRECTORY", secrets.path())).well();
     let settings = std::fs::read_to_string(directory.join("certus.toml")).unwrap();
-    assert!(settings.contains("credential = \"passphrase\""), "{settings}");
+    assert_eq!(settings.matches("\ncredential = \"passphrase\"").count(), 2, "{settings}");
 }
 
 #[test]
