@@ -7,6 +7,7 @@ use std::time::Duration;
 /// 100 names an order: what large public authorities allow, so clients already split there.
 pub const MAX_IDENTIFIERS: usize = 100;
 /// Open orders an account may have: a fleet of hundreds of hosts on one account fits, a client in a loop does not.
+///
 /// What is ordered at the same moment is counted before any of it is kept, so that a burst may go beyond by what is under
 /// way at once.
 pub const MAX_OPEN_ORDERS: u64 = 1_000;

@@ -3,11 +3,14 @@
 //! [`acme`] makes the whole URL map from an authority; [`serve_acme`] accepts connections for it. Every handler is: take a
 //! verified request, make one call, show the result. Deliberately absent: decisions; those are in `certus-ca`.
 
+mod connection;
 mod edge;
 mod error;
+mod kept;
 pub mod limits;
 mod patience;
 mod pki_site;
+mod places;
 mod routes;
 mod serve;
 mod signed;

@@ -1,14 +1,24 @@
 //! What is published over plain HTTP (RFC 5280 sections 4.2.1.13 and 4.2.2.1): issuers, CRLs and the root. Nothing of
 //! ACME.
+//!
+//! Anybody may ask, so the store is spared: what cannot be published is told by its name, which issuers there are is asked
+//! once in [`limits::KEPT`], and what is published, or that it is not, is kept as long. That is safe: a list that is
+//! replaced is seen within seconds, which is nothing beside the days it is good for, and numbers never go back, since
+//! every reader of this process sees the list that was kept last.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use certus_ca::Ca;
+use bytes::Bytes;
+use certus_ca::{Ca, CaError};
 use http::{HeaderValue, StatusCode, header};
+
+use crate::kept::Kept;
+use crate::limits;
 
 /// What the plain-HTTP listener serves, beside what the authority itself has.
 #[derive(Debug, Clone)]
@@ -27,59 +37,112 @@ pub struct PkiSite {
     pub root_crl: Option<Vec<u8>>,
 }
 
+/// The site at work.
+#[derive(Debug)]
+struct Open {
+    site: PkiSite,
+    /// The ids of every issuer there ever was.
+    issuers: Kept<(), Arc<BTreeSet<String>>>,
+    /// Certificates of issuers that are no longer configured, by id.
+    certificates: Kept<String, Option<Bytes>>,
+    /// Lists by issuer and shard.
+    lists: Kept<(String, u32), Option<Bytes>>,
+}
+
 impl PkiSite {
     pub(crate) fn router(self) -> Router {
         let base = self.base_path.clone();
         let at = |path: &str| format!("{base}{path}");
+        let open = Open { site: self, issuers: Kept::new(), certificates: Kept::new(), lists: Kept::new() };
         Router::new()
             .route(&at("/root.pem"), get(root))
             .route(&at("/issuer/{file}"), get(issuer))
             .route(&at("/crl/{issuer}/{file}"), get(crl))
-            .with_state(Arc::new(self))
+            .with_state(Arc::new(open))
     }
 }
 
-async fn root(State(site): State<Arc<PkiSite>>) -> Response {
-    published("application/x-pem-file", site.root_pem.clone().into_bytes())
+impl Open {
+    /// Whether an issuer is or was one of this authority's.
+    async fn knows(&self, issuer: &str) -> Result<bool, CaError> {
+        let ca = &self.site.ca;
+        if !is_issuer_id(issuer) || ca.issuers().get(issuer).is_some() {
+            return Ok(is_issuer_id(issuer));
+        }
+        let ask = async { Ok(Arc::new(ca.store().issuers().await?.into_iter().map(|(id, _)| id).collect())) };
+        let known: Arc<BTreeSet<String>> = self.issuers.get((), || ca.now(), ask).await?;
+        Ok(known.contains(issuer))
+    }
+
+    async fn list(&self, issuer: String, shard: u32) -> Result<Option<Bytes>, CaError> {
+        if !self.knows(&issuer).await? {
+            return Ok(None);
+        }
+        let ca = &self.site.ca;
+        let key = (issuer.clone(), shard);
+        let ask = async { Ok(ca.store().crl(&issuer, shard).await?.map(|list| Bytes::from(list.der))) };
+        self.lists.get(key, || ca.now(), ask).await
+    }
+
+    /// An issuer that is no longer configured: its certificates still name this URL.
+    async fn former_issuer(&self, id: &str) -> Result<Option<Bytes>, CaError> {
+        if !self.knows(id).await? {
+            return Ok(None);
+        }
+        let ca = &self.site.ca;
+        let ask = async { Ok(ca.issuer_certificate(id).await?.map(Bytes::from)) };
+        self.certificates.get(id.to_owned(), || ca.now(), ask).await
+    }
 }
 
-async fn issuer(State(site): State<Arc<PkiSite>>, Path(file): Path<String>) -> Response {
+/// Whether a text is of the form of an issuer's id ([`certus_pki::Issuer::id`]).
+fn is_issuer_id(text: &str) -> bool {
+    text.len() == 20 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// The shard of a list's file name.
+fn shard_of(file: &str) -> Option<u32> {
+    let digits = file.strip_suffix(".crl").filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
+    digits.parse().ok().filter(|shard| *shard < limits::MAX_SHARDS)
+}
+
+async fn root(State(open): State<Arc<Open>>) -> Response {
+    published("application/x-pem-file", open.site.root_pem.clone().into())
+}
+
+async fn issuer(State(open): State<Arc<Open>>, Path(file): Path<String>) -> Response {
     let Some(id) = file.strip_suffix(".cer") else { return absent() };
-    if id == site.root_id {
-        return published("application/pkix-cert", site.root_der.clone());
+    if id == open.site.root_id {
+        return published("application/pkix-cert", open.site.root_der.clone().into());
     }
-    match site.ca.issuers().get(id) {
-        Some(issuer) => published("application/pkix-cert", issuer.certificate().der().to_vec()),
-        None => former_issuer(&site, id).await,
-    }
+    let found = match open.site.ca.issuers().get(id) {
+        Some(issuer) => Ok(Some(Bytes::copy_from_slice(issuer.certificate().der()))),
+        None => open.former_issuer(id).await,
+    };
+    answer("application/pkix-cert", found)
 }
 
-/// An issuer that is no longer configured: its certificates still name this URL.
-async fn former_issuer(site: &PkiSite, id: &str) -> Response {
-    match site.ca.issuer_certificate(id).await {
-        Ok(Some(der)) => published("application/pkix-cert", der),
+async fn crl(State(open): State<Arc<Open>>, Path((issuer, file)): Path<(String, String)>) -> Response {
+    let Some(shard) = shard_of(&file) else { return absent() };
+    if issuer == open.site.root_id {
+        let crl = open.site.root_crl.as_ref().filter(|_| shard == 0);
+        return answer("application/pkix-crl", Ok(crl.map(|crl| Bytes::copy_from_slice(crl))));
+    }
+    answer("application/pkix-crl", open.list(issuer, shard).await)
+}
+
+fn answer(content_type: &'static str, found: Result<Option<Bytes>, CaError>) -> Response {
+    match found {
+        Ok(Some(body)) => published(content_type, body),
         Ok(None) => absent(),
-        Err(error) => unavailable(&error),
+        Err(error) => {
+            tracing::error!(%error, "a publication could not be read");
+            (StatusCode::SERVICE_UNAVAILABLE, "try again later\n").into_response()
+        }
     }
 }
 
-async fn crl(State(site): State<Arc<PkiSite>>, Path((issuer, file)): Path<(String, String)>) -> Response {
-    let shard = file.strip_suffix(".crl").filter(|digits| !digits.starts_with('+')).and_then(|text| text.parse().ok());
-    let Some(shard) = shard else { return absent() };
-    if issuer == site.root_id {
-        return match &site.root_crl {
-            Some(crl) if shard == 0 => published("application/pkix-crl", crl.clone()),
-            Some(_) | None => absent(),
-        };
-    }
-    match site.ca.store().crl(&issuer, shard).await {
-        Ok(Some(crl)) => published("application/pkix-crl", crl.der),
-        Ok(None) => absent(),
-        Err(error) => unavailable(&error.into()),
-    }
-}
-
-fn published(content_type: &'static str, body: Vec<u8>) -> Response {
+fn published(content_type: &'static str, body: Bytes) -> Response {
     ([(header::CONTENT_TYPE, HeaderValue::from_static(content_type))], body).into_response()
 }
 
@@ -87,7 +150,24 @@ fn absent() -> Response {
     (StatusCode::NOT_FOUND, "nothing is published here\n").into_response()
 }
 
-fn unavailable(error: &certus_ca::CaError) -> Response {
-    tracing::error!(%error, "a publication could not be read");
-    (StatusCode::SERVICE_UNAVAILABLE, "try again later\n").into_response()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_publications_are_looked_for() {
+        assert!(is_issuer_id("0123456789abcdef0123"));
+        for no_id in
+            ["", "0123456789abcdef012", "0123456789abcdef01234", "0123456789ABCDEF0123", "0123456789abcdef012g"]
+        {
+            assert!(!is_issuer_id(no_id), "{no_id}");
+        }
+        assert_eq!(shard_of("0.crl"), Some(0));
+        assert_eq!(shard_of(&format!("{}.crl", limits::MAX_SHARDS - 1)), Some(limits::MAX_SHARDS - 1));
+        for no_shard in
+            ["1024.crl", "4294967295.crl", "99999999999.crl", "+1.crl", "-1.crl", ".crl", "1", "1.cr", "x.crl"]
+        {
+            assert_eq!(shard_of(no_shard), None, "{no_shard}");
+        }
+    }
 }

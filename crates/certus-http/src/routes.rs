@@ -19,6 +19,8 @@ use serde::Serialize;
 
 use crate::edge;
 use crate::error::ErrorResponse;
+use crate::limits;
+use crate::places::Places;
 use crate::urls::{self, Urls};
 
 pub(crate) const NEW_NONCE: &str = "/acme/new-nonce";
@@ -31,12 +33,14 @@ pub(crate) struct App {
     pub(crate) ca: Ca,
     pub(crate) urls: Urls,
     pub(crate) index_link: HeaderValue,
+    pub(crate) requests: Places,
 }
 
 /// The ACME service of an authority.
 pub fn acme(ca: Ca, urls: Urls) -> Router {
     let index_link = link(&urls.directory(), "index");
-    let app = App { ca, urls, index_link };
+    let requests = Places::new(limits::MAX_REQUESTS, limits::MAX_REQUESTS_PER_SOURCE);
+    let app = App { ca, urls, index_link, requests };
     Router::new()
         .route(urls::DIRECTORY, get(directory::read).post(directory::read_signed))
         .route(NEW_NONCE, get(directory::new_nonce).post(directory::new_nonce_signed))

@@ -5,22 +5,16 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use axum::Router;
-use axum::body::Body;
-use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt;
 
+use crate::connection;
 use crate::limits;
-use crate::patience::Patient;
 use crate::pki_site::PkiSite;
+use crate::places::{Places, Source};
 use crate::routes;
 use crate::urls::Urls;
 
@@ -39,19 +33,24 @@ pub async fn serve_acme(
         let acceptor = tokio_rustls::TlsAcceptor::from(tls.load_full());
         async move { acceptor.accept(stream).await }
     };
-    accept(listener, routes::acme(ca, urls), handshake, soft, hard).await;
+    accept(listener, routes::acme(ca, urls), handshake, connections(), soft, hard).await;
 }
 
 /// Serves publications over plain HTTP until `soft` is cancelled, then lets open requests finish until `hard` is.
 pub async fn serve_pki(listener: TcpListener, site: PkiSite, soft: CancellationToken, hard: CancellationToken) {
     let handshake = |stream: TcpStream| async move { Ok(stream) };
-    accept(listener, site.router(), handshake, soft, hard).await;
+    accept(listener, site.router(), handshake, connections(), soft, hard).await;
+}
+
+fn connections() -> Places {
+    Places::new(limits::MAX_CONNECTIONS, limits::MAX_CONNECTIONS_PER_SOURCE)
 }
 
 async fn accept<H, F, S>(
     listener: TcpListener,
     router: Router,
     handshake: H,
+    places: Places,
     soft: CancellationToken,
     hard: CancellationToken,
 ) where
@@ -59,19 +58,18 @@ async fn accept<H, F, S>(
     F: Future<Output = std::io::Result<S>> + Send + 'static,
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let places = Arc::new(Semaphore::new(limits::MAX_CONNECTIONS));
     let connections = TaskTracker::new();
-    let graceful = GracefulShutdown::new();
     loop {
         // A place first: who comes when all are taken waits in the kernel's queue.
-        let place = tokio::select! {
+        let free = tokio::select! {
             () = soft.cancelled() => break,
-            place = Arc::clone(&places).acquire_owned() => place,
+            free = places.free() => free,
         };
-        let stream = tokio::select! {
+        let Some(free) = free else { break };
+        let (stream, peer) = tokio::select! {
             () = soft.cancelled() => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(limits::ACCEPT_PAUSE).await;
@@ -79,62 +77,78 @@ async fn accept<H, F, S>(
                 }
             },
         };
+        let source = Source::of(peer);
+        let Some(place) = places.take(free, source) else {
+            tracing::debug!(%peer, "a connection was dropped: its source has as many as it may");
+            continue;
+        };
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
-        let handshake = handshake(stream);
-        let router = router.clone();
-        let watcher = graceful.watcher();
+        let connection = connection::serve(handshake(stream), router.clone(), source, soft.clone());
         let hard = hard.clone();
         connections.spawn(async move {
             let _place = place;
             tokio::select! {
                 () = hard.cancelled() => {}
-                () = connection(handshake, router, watcher) => {}
+                () = connection => {}
             }
         });
     }
     drop(listener);
     connections.close();
-    graceful.shutdown().await;
     connections.wait().await;
 }
 
-async fn connection<S>(
-    handshake: impl Future<Output = std::io::Result<S>>,
-    router: Router,
-    watcher: hyper_util::server::graceful::Watcher,
-) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let stream = match tokio::time::timeout(limits::HANDSHAKE_TIMEOUT, handshake).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => {
-            tracing::debug!(%error, "a TLS handshake failed");
-            return;
-        }
-        Err(_) => return,
-    };
-    let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
-        router.clone().oneshot(request.map(Body::new))
-    });
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits::HEADER_TIMEOUT)
-        .max_buf_size(limits::MAX_HEADER)
-        .max_headers(limits::MAX_HEADER_FIELDS);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(limits::MAX_STREAMS)
-        .max_header_list_size(u32::try_from(limits::MAX_HEADER).unwrap_or(u32::MAX))
-        .max_pending_accept_reset_streams(limits::MAX_RESET_STREAMS)
-        .keep_alive_interval(limits::PING_EVERY);
-    let connection =
-        builder.serve_connection(TokioIo::new(Patient::new(stream, limits::SILENCE)), service).into_owned();
-    if let Err(error) = watcher.watch(connection).await {
-        tracing::debug!(error = %error, "a connection ended early");
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::net::SocketAddr;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpSocket;
+
+    use super::*;
+
+    /// Asks once, from that address; the connection if it was answered.
+    async fn ask(server: SocketAddr, from: &str) -> io::Result<Option<TcpStream>> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::new(from.parse().map_err(io::Error::other)?, 0))?;
+        let mut stream = socket.connect(server).await?;
+        let mut answer = [0; 12];
+        let answered = async {
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await?;
+            stream.read_exact(&mut answer).await
+        };
+        Ok(answered.await.is_ok().then_some(stream))
+    }
+
+    /// One source takes its share and no more; others find places meanwhile, and itself once it leaves some.
+    #[tokio::test]
+    async fn one_source_cannot_take_every_place() -> io::Result<()> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let server = listener.local_addr()?;
+        let (soft, hard) = (CancellationToken::new(), CancellationToken::new());
+        let handshake = |stream: TcpStream| async move { Ok(stream) };
+        let places = Places::new(4, 2);
+        let serving = accept(listener, Router::new(), handshake, places, soft.clone(), hard.clone());
+        let asking = async {
+            let first = ask(server, "127.0.0.1").await?;
+            let second = ask(server, "127.0.0.1").await?;
+            assert!(first.is_some() && second.is_some());
+            for _ in 0..8 {
+                assert!(ask(server, "127.0.0.1").await?.is_none(), "more than its share");
+            }
+            let other = ask(server, "127.0.0.2").await?;
+            assert!(other.is_some(), "others have places");
+            drop(first);
+            // The place is free once the server has seen the end.
+            while ask(server, "127.0.0.1").await?.is_none() {}
+            hard.cancel();
+            soft.cancel();
+            io::Result::Ok(())
+        };
+        let ((), asked) = tokio::join!(serving, asking);
+        asked
     }
 }

@@ -125,10 +125,7 @@ impl Signer for ByKey {
             let detail = "sign newAccount with \"jwk\", the new account's key, not with \"kid\"";
             return Err(ErrorResponse::new(ProblemKind::Malformed, detail));
         };
-        match check_account_key(key.public_key()) {
-            Ok(()) => Ok(Self(key)),
-            Err(refused) => Err(ErrorResponse::new(ProblemKind::BadPublicKey, refused.to_string())),
-        }
+        Ok(Self(key))
     }
 
     fn key(&self) -> &Jwk {
@@ -136,7 +133,8 @@ impl Signer for ByKey {
     }
 
     fn usable(&self) -> Result<(), ErrorResponse> {
-        Ok(())
+        check_account_key(self.0.public_key())
+            .map_err(|refused| ErrorResponse::new(ProblemKind::BadPublicKey, refused.to_string()))
     }
 }
 
@@ -164,7 +162,9 @@ async fn verify<S: Signer, P: Payload>(app: &App, request: Request<Body>) -> Res
     // 8. The nonce, spent only now that the signature holds: RFC 8555 section 6.5.
     let redeemed = app.ca.nonces().redeem(verified.nonce()?, app.ca.now()).await;
     redeemed.map_err(|error| ErrorResponse::new(ProblemKind::BadNonce, error.to_string()))?;
-    // 9. An account that is in use: RFC 8555 section 7.3.6. Read in step 6, from the store itself.
+    // 9. An account that is in use: RFC 8555 section 7.3.6. Read in step 6, from the store itself. For newAccount, a key
+    //    that is good enough: section 6.2. To look for weaknesses costs more than to verify, so only who has the key can
+    //    make us; a key that cannot be used at all was refused in step 6.
     signer.usable()?;
     // 10. The payload.
     Ok((signer, P::read(verified.payload())?))

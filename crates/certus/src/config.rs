@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use certus_http::limits::MAX_SHARDS;
 use certus_pki::ObjectIdentifier;
 
 pub use tables::LogFormat;
@@ -24,9 +25,6 @@ pub use urls::{ExternalUrl, PkiUrl, UrlError};
 pub const FILE: &str = "certus.toml";
 /// The only version of the file there is.
 pub const VERSION: u32 = 1;
-/// The most CRL shards: each list is signed and written every day, and at this many a million certificates leave a
-/// thousand to a list.
-const MAX_SHARDS: u32 = 1024;
 /// The smallest limit on a challenge's body: a key authorization has 87 octets (RFC 8555 section 8.1), and room for white
 /// space behind it.
 const MIN_BODY: usize = 128;

@@ -9,11 +9,14 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::Instant;
 
 use crate::common::{World, assert_malformed, assert_refused, order_for};
+use crate::frames::{
+    CONTINUATION, END_HEADERS, END_STREAM, GET, GOAWAY, HEADERS, PREFACE, RST_STREAM, SETTINGS, frame,
+};
 
 /// Room for the runtime's own timers around a limit.
-const LEEWAY: Duration = Duration::from_secs(3);
+pub(crate) const LEEWAY: Duration = Duration::from_secs(3);
 
-const VERSIONS: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS13];
+pub(crate) const VERSIONS: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS13];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_is_read_up_to_its_limit() {
@@ -117,24 +120,6 @@ async fn header_floods_are_refused() {
     healthy(&world).await;
 }
 
-// HTTP/2 frames of RFC 9113: type, flags, stream, payload.
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
-}
-
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const GOAWAY: u8 = 7;
-const CONTINUATION: u8 = 9;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
-/// `:method GET`, `:scheme https`, `:path /`, `:authority x` (RFC 7541 appendix A).
-const GET: &[u8] = &[0x82, 0x87, 0x84, 0x01, 1, b'x'];
-const CANCEL: &[u8] = &[0, 0, 0, 8];
-
 /// Whether a GOAWAY frame with an error is in the octets that a server sent.
 fn has_goaway(octets: &[u8]) -> bool {
     let mut rest = octets;
@@ -170,7 +155,7 @@ async fn http_2_floods_end_their_connection() {
     for number in 0..20_000 {
         let id = 2 * number + 1;
         resets.extend(frame(HEADERS, END_STREAM | END_HEADERS, id, GET));
-        resets.extend(frame(RST_STREAM, 0, id, CANCEL));
+        resets.extend(frame(RST_STREAM, 0, id, &[0, 0, 0, 8]));
     }
     assert!(has_goaway(&write_and_read(stream, &resets).await), "rapid reset");
 
@@ -333,6 +318,6 @@ async fn write_and_read(stream: impl AsyncRead + AsyncWrite, octets: &[u8]) -> V
 }
 
 /// Others are answered as ever.
-async fn healthy(world: &World) {
+pub(crate) async fn healthy(world: &World) {
     world.client().await.new_order(&["a.localhost"]).await.unwrap();
 }

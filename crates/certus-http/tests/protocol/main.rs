@@ -3,9 +3,13 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
+mod connections;
+mod frames;
+mod kept;
 mod limits;
 mod mutations;
 mod openssl;
+mod overload;
 mod requests;
 mod rfc_5280_publications;
 mod section_6_1_https;
@@ -24,3 +28,4 @@ mod section_7_4_finalize;
 mod section_7_4_orders;
 mod section_7_5_authorizations;
 mod section_8_challenges;
+mod weak_keys;
