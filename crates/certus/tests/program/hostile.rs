@@ -17,7 +17,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::net::TcpSocket;
 
-use crate::process::{Running, Site, certus, run};
+use crate::process::{Running, certus};
 
 /// What the program may ever hold under this load, in a build without optimization: 256 bodies of 64 KiB that one source
 /// may have in flight are 16 MiB, 400 connections with full buffers of TLS and HTTP 40 MiB, 40 MiB are the program's own,
