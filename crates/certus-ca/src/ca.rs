@@ -95,6 +95,11 @@ impl Ca {
             () = self.0.work.wait() => {}
             () = hard.cancelled() => {}
         }
+    }
+
+    /// Tells the store that this process ends, so that others take up its jobs at once. For when no request can begin a
+    /// job any more.
+    pub async fn retire(&self) {
         let audit = own_event(self.now(), Action::ProcessRetired, self.0.process.to_string());
         if let Err(error) = self.0.store.retire_process(self.0.process, audit).await {
             tracing::warn!(%error, "the store was not told that this process ends");

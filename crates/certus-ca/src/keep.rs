@@ -88,17 +88,24 @@ async fn heartbeat(ca: &Ca) -> Result<(), KeepError> {
 ///
 /// # Errors
 ///
-/// The first failure; the lists signed before it are published.
+/// The first failure; the lists of other issuers are published nevertheless.
 pub async fn publish_crls(ca: &Ca) -> Result<usize, KeepError> {
-    let mut published = 0;
+    let mut outcome = Ok(0);
     for issuer in &ca.issuers().configured {
-        let mut shards = ca.store().crl_shards(issuer.id()).await?;
-        shards.extend(0..ca.issuers().shards);
-        shards.sort_unstable();
-        shards.dedup();
-        for shard in shards {
-            published += usize::from(publish_crl(ca, issuer, shard).await?);
-        }
+        let published = publish_crls_of(ca, issuer).await;
+        outcome = outcome.and_then(|so_far| published.map(|more| so_far + more));
+    }
+    outcome
+}
+
+async fn publish_crls_of(ca: &Ca, issuer: &Issuer) -> Result<usize, KeepError> {
+    let mut shards = ca.store().crl_shards(issuer.id()).await?;
+    shards.extend(0..ca.issuers().shards);
+    shards.sort_unstable();
+    shards.dedup();
+    let mut published = 0;
+    for shard in shards {
+        published += usize::from(publish_crl(ca, issuer, shard).await?);
     }
     Ok(published)
 }

@@ -260,10 +260,12 @@ pub trait Store: Debug + Send + Sync {
     /// The leases that the process holds.
     async fn leases(&self, process: ProcessId) -> Result<Vec<Lease>, StoreError>;
 
-    /// Leases jobs that nobody holds and whose time has come, oldest first.
+    /// Leases jobs that nobody holds and whose time has come; those whose time came first are first, so that what is put
+    /// back again and again does not keep the others waiting.
     async fn lease_jobs(&self, process: ProcessId, limit: u32) -> Result<Vec<LeasedJob>, StoreError>;
 
-    /// Puts a job back, to be leased again after `wait`. Used for our own failures only.
+    /// Puts a job back, to be leased again after `wait`. Used for our own failures only. [`StoreError::LeaseLost`] also when
+    /// it was put back before.
     async fn release_job(&self, lease: Lease, wait: Duration) -> Result<(), StoreError>;
 
     /// Gives up a job whose object no longer wants it (already settled, or gone).

@@ -2,6 +2,14 @@
 
 use std::time::Duration;
 
+/// How many connections each of the two listeners may have at once when the process may open so many file descriptors:
+/// [`MAX_CONNECTIONS`], or as many as that leaves room for.
+#[must_use]
+pub fn connections(descriptors: u64) -> usize {
+    let room = descriptors.saturating_sub(RESERVED_DESCRIPTORS) / 2;
+    usize::try_from(room).unwrap_or(MAX_CONNECTIONS).clamp(SOURCE_SHARE, MAX_CONNECTIONS)
+}
+
 /// Octets of a request body: a CSR with 100 long names and an RSA key is 30 KiB in base64url twice over; more is no ACME.
 pub const MAX_BODY: usize = 64 * 1024;
 /// Octets of a body too large that are read and thrown away, so that the client gets to see the refusal instead of a
@@ -24,11 +32,17 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 pub const MAX_HEADER: usize = 16 * 1024;
 /// Header fields of a request.
 pub const MAX_HEADER_FIELDS: usize = 64;
-/// Connections at once to one listener: each holds about 40 KiB, so 4,096 are 160 MiB at the very worst.
+/// Connections at once to one listener.
+///
+/// An idle one holds about 40 KiB, so 4,096 are 160 MiB; one over HTTP/2 at most ten times that, when it fills its window
+/// and the headers of all its streams.
 pub const MAX_CONNECTIONS: usize = 4_096;
-/// Connections at once from one source (an IPv4 address, or 64 bits of an IPv6 address): a quarter, so that no one takes
-/// every place, and a fleet behind one address still fits.
-pub const MAX_CONNECTIONS_PER_SOURCE: usize = MAX_CONNECTIONS / 4;
+/// The share of the connections that one source may have at once: a quarter, so that no one takes every place, and a fleet
+/// behind one address still fits.
+pub const SOURCE_SHARE: usize = 4;
+/// File descriptors that are left for other things than connections: validations (128 at once, each of which may ask a
+/// resolver and a host), the store, the control socket, the log.
+pub const RESERVED_DESCRIPTORS: u64 = 512;
 /// Requests of ACME in flight at once: each may hold a body, so 1,024 are 64 MiB at worst. Twice as many as may be held
 /// back for their outcome.
 pub const MAX_REQUESTS: usize = 1_024;

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Where something comes from: an IPv4 address, or the first 64 bits of an IPv6 address, which is what one host or home
-/// has to itself.
+/// Where something comes from: an IPv4 address, or the first 56 bits of an IPv6 address, the shortest prefix that homes are
+/// given as a rule (RFC 6177 section 2). Whoever has more addresses is several sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Source(IpAddr);
 
@@ -20,7 +20,7 @@ impl Source {
             address @ IpAddr::V4(_) => Self(address),
             IpAddr::V6(address) => {
                 let [a, b, c, d, ..] = address.segments();
-                Self(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into())
+                Self(Ipv6Addr::new(a, b, c, d & 0xff00, 0, 0, 0, 0).into())
             }
         }
     }
@@ -128,8 +128,8 @@ mod tests {
 
     #[test]
     fn a_source_is_what_one_party_has_to_itself() {
-        assert_eq!(source("2001:db8:1:2::1"), source("2001:db8:1:2:ffff::9"));
-        assert_ne!(source("2001:db8:1:2::1"), source("2001:db8:1:3::1"));
+        assert_eq!(source("2001:db8:1:2::1"), source("2001:db8:1:3:ffff::9"));
+        assert_ne!(source("2001:db8:1:2::1"), source("2001:db8:1:102::1"));
         assert_eq!(source("::ffff:192.0.2.1"), source("192.0.2.1"));
         assert_ne!(source("192.0.2.1"), source("192.0.2.2"));
     }

@@ -20,9 +20,11 @@ use crate::urls::Urls;
 
 /// Serves ACME over TLS until `soft` is cancelled, then lets open requests finish until `hard` is.
 ///
-/// `tls` is read anew for each connection, so that a new certificate is served from the next one on.
+/// `tls` is read anew for each connection, so that a new certificate is served from the next one on. `connections` is how
+/// many there may be at once, see [`limits::connections`].
 pub async fn serve_acme(
     listener: TcpListener,
+    connections: usize,
     tls: Arc<ArcSwap<ServerConfig>>,
     ca: certus_ca::Ca,
     urls: Urls,
@@ -33,17 +35,23 @@ pub async fn serve_acme(
         let acceptor = tokio_rustls::TlsAcceptor::from(tls.load_full());
         async move { acceptor.accept(stream).await }
     };
-    accept(listener, routes::acme(ca, urls), handshake, connections(), soft, hard).await;
+    accept(listener, routes::acme(ca, urls), handshake, places(connections), soft, hard).await;
 }
 
 /// Serves publications over plain HTTP until `soft` is cancelled, then lets open requests finish until `hard` is.
-pub async fn serve_pki(listener: TcpListener, site: PkiSite, soft: CancellationToken, hard: CancellationToken) {
+pub async fn serve_pki(
+    listener: TcpListener,
+    connections: usize,
+    site: PkiSite,
+    soft: CancellationToken,
+    hard: CancellationToken,
+) {
     let handshake = |stream: TcpStream| async move { Ok(stream) };
-    accept(listener, site.router(), handshake, connections(), soft, hard).await;
+    accept(listener, site.router(), handshake, places(connections), soft, hard).await;
 }
 
-fn connections() -> Places {
-    Places::new(limits::MAX_CONNECTIONS, limits::MAX_CONNECTIONS_PER_SOURCE)
+fn places(connections: usize) -> Places {
+    Places::new(connections, connections.div_ceil(limits::SOURCE_SHARE))
 }
 
 async fn accept<H, F, S>(

@@ -52,7 +52,7 @@ pub enum IssuerError {
     PathLength(String),
     /// A critical extension that clients need not know: those that do not refuse everything beneath it.
     #[error(
-        "the certificate of {subject:?} has the critical extension {extension}, which is not one that TLS clients know"
+        "the certificate of {subject:?} has the critical extension {extension}, which no TLS client knows; have it made anew without"
     )]
     CriticalExtension {
         /// Whose certificate.
@@ -62,7 +62,8 @@ pub enum IssuerError {
     },
     /// The issuing certificate has no subjectKeyIdentifier (RFC 5280 section 4.2.1.2).
     #[error(
-        "the certificate of {0:?} has no subject key identifier, without which strict clients refuse its certificates"
+        "the certificate of {0:?} has no subject key identifier, without which strict clients refuse what it issues; have \
+         it made anew with one"
     )]
     NoKeyIdentifier(String),
     /// A certificate of an authority has an empty subject.

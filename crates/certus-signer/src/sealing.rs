@@ -57,7 +57,7 @@ impl SealingKeys {
             None => Zeroizing::new(hex(key.as_slice())),
             Some(passphrase) => {
                 let salt: [u8; 16] = random_bytes();
-                let under = derive(passphrase, &salt).ok_or_else(|| SealingError::Passphrase(path.clone()))?;
+                let under = derive(passphrase, &salt).ok_or_else(|| SealingError::NotAKey(path.clone()))?;
                 Zeroizing::new(format!("{ENCRYPTED}{}:{}", hex(&salt), hex(&under.seal(id.as_bytes(), key.as_slice()))))
             }
         };
@@ -166,7 +166,7 @@ pub enum SealingError {
     #[error("the sealing key in {0} is encrypted; name passphrase_file or credential in [authority.sealing]")]
     NoPassphrase(PathBuf),
     /// The passphrase does not open it.
-    #[error("the passphrase of [authority.sealing] does not open the key in {0}")]
+    #[error("the passphrase of [authority.sealing] does not open the key in {0}; give the one it was written under")]
     Passphrase(PathBuf),
     /// The current key has no file.
     #[error("the sealing key {id:?}, which {directory}/current names, is not there; restore it from a backup")]

@@ -11,6 +11,7 @@ use certus_ca::id::ProcessId;
 use certus_ca::issuers::{Issuers, ProfileRule, crl_url, issuer_url};
 use certus_ca::ports::{Process, Store, Validator};
 use certus_ca::{Ca, Parts, keep};
+use certus_http::limits::MAX_CONNECTIONS;
 use certus_http::{PkiSite, Urls};
 use certus_pki::{
     CaSubject, Certificate, CertificateChain, Clock, CrlScope, DnsName, Issuer, KeyAlgorithm, KeyPair, NameError,
@@ -218,7 +219,7 @@ impl TestAuthority {
         let (soft, hard, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
         let urls = Urls::new(&external_url, &[])?;
         let directory_url = urls.directory();
-        tasks.spawn(certus_http::serve_acme(acme, tls, ca.clone(), urls, soft.clone(), hard.clone()));
+        tasks.spawn(certus_http::serve_acme(acme, MAX_CONNECTIONS, tls, ca.clone(), urls, soft.clone(), hard.clone()));
         let site = PkiSite {
             ca: ca.clone(),
             base_path: String::new(),
@@ -227,7 +228,7 @@ impl TestAuthority {
             root_der: hierarchy.root.der().to_vec(),
             root_crl: Some(hierarchy.root_crl.clone()),
         };
-        tasks.spawn(certus_http::serve_pki(publications, site, soft.clone(), hard.clone()));
+        tasks.spawn(certus_http::serve_pki(publications, MAX_CONNECTIONS, site, soft.clone(), hard.clone()));
         if setup.duties {
             let (background, soft, hard) = (ca.clone(), soft.clone(), hard.clone());
             tasks.spawn(async move { background.run(soft, hard).await });
@@ -241,6 +242,7 @@ impl TestAuthority {
     pub async fn stop(self) {
         self.soft.cancel();
         self.tasks.wait().await;
+        self.ca.retire().await;
     }
 }
 

@@ -137,6 +137,18 @@ pub(crate) fn root_crl(config: &Config) -> anyhow::Result<Option<Vec<u8>>> {
     }
 }
 
+/// An issuer's own certificate.
+pub(crate) fn issuer_certificate(files: &config::Issuer) -> anyhow::Result<Certificate> {
+    let chain = chain(files)?;
+    chain.certificates().first().cloned().context("a chain without certificates")
+}
+
+fn chain(files: &config::Issuer) -> anyhow::Result<CertificateChain> {
+    let pem = read(&files.chain)?;
+    CertificateChain::from_pem(&pem)
+        .with_context(|| format!("{} is not a chain of certificates in PEM", files.chain.display()))
+}
+
 /// One issuer with its signer.
 pub(crate) fn issuer(
     name: &str,
@@ -144,9 +156,7 @@ pub(crate) fn issuer(
     surroundings: &Surroundings,
     hooks: Hooks,
 ) -> anyhow::Result<Issuer> {
-    let pem = read(&files.chain)?;
-    let chain = CertificateChain::from_pem(&pem)
-        .with_context(|| format!("{} is not a chain of certificates in PEM", files.chain.display()))?;
+    let chain = chain(files)?;
     let passphrase = surroundings.secret(&files.passphrase)?;
     let signer: Arc<dyn Signer> = Arc::new(FileSigner::open(&files.key, passphrase.as_ref())?);
     Issuer::new(chain, (hooks.signer)(signer)).with_context(|| format!("the issuer {name:?} cannot issue"))

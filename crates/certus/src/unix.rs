@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub(crate) use tokio::net::{UnixListener as SocketListener, UnixStream as SocketStream};
@@ -77,6 +78,20 @@ pub(crate) async fn connect_to_socket(path: &Path) -> io::Result<SocketStream> {
 /// The user at the other end.
 pub(crate) fn peer_user(stream: &SocketStream) -> io::Result<u32> {
     Ok(stream.peer_cred()?.uid())
+}
+
+/// How many file descriptors this process may open, after asking for as many as it is allowed.
+pub(crate) fn raise_descriptors() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    match setrlimit(Resource::Nofile, raised) {
+        // No limit is a limit too high to count to.
+        Ok(()) => limit.maximum.unwrap_or(u64::MAX),
+        Err(error) => {
+            tracing::debug!(%error, "the limit on file descriptors could not be raised");
+            limit.current.unwrap_or(u64::MAX)
+        }
+    }
 }
 
 /// The user this program runs as.

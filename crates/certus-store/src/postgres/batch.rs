@@ -14,12 +14,18 @@ crate::sql! {
     // Each is one statement over all rows of its table that the batch will write, in the order of their keys, and the
     // tables come in a fixed order: so two batches can wait for each other, but never both ways. `NO KEY UPDATE` leaves
     // the foreign keys of other batches alone.
-    LOCK_ACCOUNTS = "SELECT key FROM accounts WHERE id = ANY ($1::bytea[]) ORDER BY key FOR NO KEY UPDATE";
+    // Issuing writes neither accounts nor authorizations, but what it rests on must not be given up until it is committed.
+    LOCK_ACCOUNTS = "SELECT key FROM accounts WHERE id = ANY ($1::bytea[])
+            OR key IN (SELECT account FROM orders WHERE id = ANY ($2::bytea[]))
+        ORDER BY key FOR NO KEY UPDATE";
     LOCK_ORDERS = "SELECT key FROM orders WHERE id = ANY ($1::bytea[]) OR key IN (
             SELECT order_key FROM order_identifiers
             JOIN authorizations ON authorizations.key = authorization_key WHERE authorizations.id = ANY ($2::bytea[]))
         ORDER BY key FOR NO KEY UPDATE";
-    LOCK_AUTHORIZATIONS = "SELECT key FROM authorizations WHERE id = ANY ($1::bytea[]) ORDER BY key FOR NO KEY UPDATE";
+    LOCK_AUTHORIZATIONS = "SELECT key FROM authorizations WHERE id = ANY ($1::bytea[]) OR key IN (
+            SELECT authorization_key FROM order_identifiers
+            JOIN orders ON orders.key = order_key WHERE orders.id = ANY ($2::bytea[]))
+        ORDER BY key FOR NO KEY UPDATE";
     LOCK_JOBS = "SELECT key FROM jobs WHERE id = ANY ($1::bytea[]) ORDER BY key FOR UPDATE";
 }
 
@@ -83,16 +89,16 @@ fn locks(batch: &[&Envelope]) -> Vec<Call> {
     for envelope in batch {
         rows.add(&envelope.transaction.operation);
     }
-    let Rows { accounts, orders, authorizations, jobs } = rows;
+    let Rows { accounts, orders, authorizations, issued, jobs } = rows;
     let mut calls = Vec::new();
-    if !accounts.is_empty() {
-        calls.push(Call { sql: LOCK_ACCOUNTS, values: vec![Box::new(accounts)] });
+    if !accounts.is_empty() || !issued.is_empty() {
+        calls.push(Call { sql: LOCK_ACCOUNTS, values: vec![Box::new(accounts), Box::new(issued.clone())] });
     }
     if !orders.is_empty() || !authorizations.is_empty() {
         calls.push(Call { sql: LOCK_ORDERS, values: vec![Box::new(orders), Box::new(authorizations.clone())] });
     }
-    if !authorizations.is_empty() {
-        calls.push(Call { sql: LOCK_AUTHORIZATIONS, values: vec![Box::new(authorizations)] });
+    if !authorizations.is_empty() || !issued.is_empty() {
+        calls.push(Call { sql: LOCK_AUTHORIZATIONS, values: vec![Box::new(authorizations), Box::new(issued)] });
     }
     if !jobs.is_empty() {
         calls.push(Call { sql: LOCK_JOBS, values: vec![Box::new(jobs)] });

@@ -1,7 +1,7 @@
 //! What a driver's error means: who must act, and whether trying again helps.
 
 use certus_ca::ports::StoreError;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{Severity, SqlState};
 
 /// What an error asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,17 +36,16 @@ pub(super) fn kind(error: &tokio_postgres::Error) -> Kind {
     }
 }
 
-/// Whether the server said that it did not do what it was asked. An error that ends the session does not say that, nor
-/// one about the connection: a pooler may send either after the server has committed.
+/// Whether the server said that it did not do what it was asked. What ends the session (FATAL) or the server (PANIC) does
+/// not say that, nor an error about the connection: the server, or a pooler before it, may send one after a commit.
 pub(super) fn was_refused(error: &tokio_postgres::Error) -> bool {
-    error.code().is_some_and(says_no)
+    error.as_db_error().is_some_and(|error| says_no(error.parsed_severity(), error.code()))
 }
 
-fn says_no(state: &SqlState) -> bool {
+fn says_no(severity: Option<Severity>, state: &SqlState) -> bool {
     /// Connection exceptions, and operator interventions such as a shutdown.
     const SAY_NOTHING: [&str; 2] = ["08", "57"];
-    *state != SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
-        && !SAY_NOTHING.iter().any(|class| state.code().starts_with(class))
+    severity == Some(Severity::Error) && !SAY_NOTHING.iter().any(|class| state.code().starts_with(class))
 }
 
 trait SourceIsIo {
@@ -95,13 +94,14 @@ mod tests {
 
     #[test]
     fn what_ends_a_session_does_not_say_that_nothing_was_committed() {
-        for state in
-            [SqlState::ADMIN_SHUTDOWN, SqlState::CONNECTION_FAILURE, SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT]
-        {
-            assert!(!says_no(&state), "{state:?}");
+        for state in [SqlState::ADMIN_SHUTDOWN, SqlState::CONNECTION_FAILURE] {
+            assert!(!says_no(Some(Severity::Error), &state), "{state:?}");
         }
         for state in [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::UNIQUE_VIOLATION, SqlState::DISK_FULL] {
-            assert!(says_no(&state), "{state:?}");
+            assert!(says_no(Some(Severity::Error), &state), "{state:?}");
+            for severity in [Some(Severity::Fatal), Some(Severity::Panic), None] {
+                assert!(!says_no(severity, &state), "{severity:?} {state:?}");
+            }
         }
     }
 }

@@ -8,6 +8,8 @@ pub(super) struct Rows {
     pub(super) accounts: Vec<Vec<u8>>,
     pub(super) orders: Vec<Vec<u8>>,
     pub(super) authorizations: Vec<Vec<u8>>,
+    /// Orders for which a serial is spent: their accounts and authorizations are held too.
+    pub(super) issued: Vec<Vec<u8>>,
     pub(super) jobs: Vec<Vec<u8>>,
 }
 
@@ -29,9 +31,13 @@ impl Rows {
                 self.orders.push(order.id.as_bytes().to_vec());
                 self.jobs.push(lease.job.as_bytes().to_vec());
             }
-            Operation::RecordIntent { lease, .. }
-            | Operation::ReleaseJob { lease, .. }
-            | Operation::DropJob { lease } => self.jobs.push(lease.job.as_bytes().to_vec()),
+            Operation::RecordIntent { lease, intent } => {
+                self.issued.extend(intent.order.map(|order| order.as_bytes().to_vec()));
+                self.jobs.push(lease.job.as_bytes().to_vec());
+            }
+            Operation::ReleaseJob { lease, .. } | Operation::DropJob { lease } => {
+                self.jobs.push(lease.job.as_bytes().to_vec())
+            }
             Operation::CreateAccount { .. }
             | Operation::OpenOrder { .. }
             | Operation::RecordOwnIntent { .. }

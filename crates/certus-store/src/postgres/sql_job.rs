@@ -28,23 +28,25 @@ crate::sql! {
 
     RETIRE = concat!("WITH ended AS (
             UPDATE processes SET retired = coalesce(retired, ", now!(), ") WHERE id = $6 RETURNING key),
-        freed AS (UPDATE jobs SET process = NULL FROM ended WHERE jobs.process = ended.key),
+        held AS (SELECT jobs.key FROM jobs JOIN ended ON ended.key = jobs.process FOR UPDATE OF jobs SKIP LOCKED),
+        freed AS (UPDATE jobs SET process = NULL FROM held WHERE jobs.key = held.key),
         verdict AS (SELECT 'done' AS outcome)", audited!());
 
     LEASE_JOBS = concat!("WITH holder AS (SELECT key FROM processes WHERE id = $1),
         free AS (
             SELECT key FROM jobs WHERE process IS NULL AND due <= ", now!(), "
-            ORDER BY key LIMIT $2 FOR UPDATE SKIP LOCKED),
+            ORDER BY due, key LIMIT $2 FOR UPDATE SKIP LOCKED),
         leased AS (
             UPDATE jobs SET process = holder.key, fence = fence + 1 FROM free, holder WHERE jobs.key = free.key
-            RETURNING jobs.key, jobs.id, jobs.request, jobs.fence, jobs.challenge, jobs.order_key)
+            RETURNING jobs.key, jobs.due, jobs.id, jobs.request, jobs.fence, jobs.challenge, jobs.order_key)
         SELECT leased.id, leased.request, leased.fence, authorizations.id, challenges.id, orders.id FROM leased
         LEFT JOIN challenges ON challenges.key = leased.challenge
         LEFT JOIN authorizations ON authorizations.key = challenges.authorization_key
-        LEFT JOIN orders ON orders.key = leased.order_key ORDER BY leased.key");
+        LEFT JOIN orders ON orders.key = leased.order_key ORDER BY leased.due, leased.key");
 
     RELEASE = concat!("WITH made AS (
-            UPDATE jobs SET process = NULL, due = ", now!(), " + $3::bigint WHERE id = $1 AND fence = $2 RETURNING key)
+            UPDATE jobs SET process = NULL, due = ", now!(), " + $3::bigint
+            WHERE id = $1 AND fence = $2 AND process IS NOT NULL RETURNING key)
         SELECT CASE WHEN EXISTS (SELECT FROM made) THEN 'done' ELSE 'lease' END AS outcome");
 
     DROP = concat!("WITH made AS (DELETE FROM jobs WHERE id = $6 AND fence = $7 RETURNING key),

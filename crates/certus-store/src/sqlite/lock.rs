@@ -25,7 +25,10 @@ pub(super) struct Lock {
 
 /// Takes the lock of the store in `path`.
 pub(super) async fn take(path: &Path) -> Result<Lock, StoreError> {
-    let beside = beside(path);
+    // Whatever links lead to it: beside the file itself.
+    let real = std::fs::canonicalize(path)
+        .map_err(|error| StoreError::unavailable(format!("the SQLite file {} is not there", path.display()), error))?;
+    let beside = beside(&real);
     let failed = |error| StoreError::unavailable(format!("the lock {} cannot be used", beside.display()), error);
     let mut file = unix::open_private(&beside).map_err(failed)?;
     let deadline = Instant::now() + PATIENCE;

@@ -25,7 +25,8 @@ crate::sql! {
     PROCESS_KEY = "SELECT key FROM processes WHERE id = ?1";
     LEASED_CHALLENGE = "SELECT challenge FROM jobs WHERE id = ?1 AND fence = ?2 AND challenge IS NOT NULL";
     FINISH = "DELETE FROM jobs WHERE id = ?1 AND fence = ?2";
-    RELEASE = concat!("UPDATE jobs SET process = NULL, due = ", now!(), " + ?3 WHERE id = ?1 AND fence = ?2");
+    RELEASE = concat!("UPDATE jobs SET process = NULL, due = ", now!(), " + ?3
+        WHERE id = ?1 AND fence = ?2 AND process IS NOT NULL");
     REGISTER = concat!("INSERT INTO processes (id, host, pid, program, started, seen)
         VALUES (?1, ?2, ?3, ?4, ", now!(), ", ", now!(), ")");
     FREE_ALL = "UPDATE jobs SET process = NULL WHERE process IS NOT NULL";
@@ -40,7 +41,7 @@ crate::sql! {
         LEFT JOIN challenges ON challenges.key = jobs.challenge
         LEFT JOIN authorizations ON authorizations.key = challenges.authorization_key
         LEFT JOIN orders ON orders.key = jobs.order_key
-        WHERE jobs.process IS NULL AND jobs.due <= ", now!(), " ORDER BY jobs.key LIMIT ?1");
+        WHERE jobs.process IS NULL AND jobs.due <= ", now!(), " ORDER BY jobs.due, jobs.key LIMIT ?1");
     LEASE_JOB = "UPDATE jobs SET process = ?2, fence = fence + 1 WHERE key = ?1";
 }
 

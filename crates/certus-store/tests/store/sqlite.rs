@@ -90,6 +90,20 @@ async fn a_file_that_another_program_locks_is_unavailable_and_then_works_again()
     subject.store.create_account(&account, made::event(Action::AccountCreated, account.id)).await.unwrap();
 }
 
+#[tokio::test]
+async fn a_link_does_not_lead_past_the_lock() {
+    let subject = fresh().await;
+    let directory = TempDir::new().unwrap();
+    let link = directory.path().join("store.sqlite");
+    std::os::unix::fs::symlink(url_path(&subject.url), &link).unwrap();
+    match connect(&StoreUrl::Sqlite(SqliteConfig::at(&link))).await {
+        Err(error @ StoreError::Unavailable { .. }) => {
+            assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
 fn url_path(url: &StoreUrl) -> PathBuf {
     match url {
         StoreUrl::Sqlite(config) => config.path.clone(),

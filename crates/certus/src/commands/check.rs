@@ -11,18 +11,20 @@ use std::time::Duration;
 use anyhow::Context;
 use certus_ca::limits::MAX_CLOCK_BEHIND;
 use certus_ca::ports::Store;
+use certus_http::limits;
 use certus_pki::{CertificateChain, CertificateList, Issuer, Timestamp};
 use certus_validate::Validators;
 use serde::Serialize;
 
 use super::absolute;
-use super::serve::listen;
+use super::serve::{descriptors_wanted, listen};
 use crate::cli::AtArgs;
 use crate::compose::{self, EXTERNAL_URL, Hooks, Surroundings};
 use crate::config::Config;
 use crate::control::{self, Request};
 use crate::exit::Exit;
 use crate::output::{self, BAD, GOOD, WARNING};
+use crate::plan::certificate_id;
 use crate::state_dir::{Locked, StateDir, holder};
 use crate::status::Status;
 use crate::unix;
@@ -98,6 +100,7 @@ pub(super) async fn run(args: &AtArgs, surroundings: &Surroundings, hooks: Hooks
             keys.current().map_or_else(String::new, |(id, _)| format!("current key {id}"))
         });
         check_resolver(&mut findings, &config).await;
+        check_descriptors(&mut findings);
         match state.try_lock() {
             Ok(Locked::Taken(_lock)) => {
                 findings.add("running", State::Ok, "no authority is at work here");
@@ -148,11 +151,14 @@ async fn check_issuers(
     let mut ids = BTreeSet::new();
     for (name, files) in &config.issuers {
         let check = format!("issuer {name}");
+        // Also of an issuer that cannot sign now: its table is there.
+        if let Ok(certificate) = compose::issuer_certificate(files) {
+            ids.insert(certificate_id(&certificate));
+        }
         let issuer = compose::issuer(name, files, surroundings, hooks);
         let Some(issuer) = findings.take(&check, issuer, |issuer| issuer.certificate().subject_text()) else {
             continue;
         };
-        ids.insert(issuer.id().to_owned());
         for certificate in issuer.chain().certificates() {
             let subject = certificate.subject_text();
             let mend = "certificates end with it: get a new one and name it in [authority.issuers]";
@@ -225,6 +231,20 @@ async fn check_resolver(findings: &mut Findings, config: &Config) {
     }
 }
 
+/// As a start from here would have them.
+fn check_descriptors(findings: &mut Findings) {
+    let (descriptors, wanted) = (unix::raise_descriptors(), descriptors_wanted());
+    if descriptors < wanted {
+        let detail = format!(
+            "{descriptors} are room for {} connections to each listener; set LimitNOFILE={wanted} in the unit, or ulimit -n",
+            limits::connections(descriptors)
+        );
+        findings.add("file descriptors", State::Warn, detail);
+    } else {
+        findings.add("file descriptors", State::Ok, format!("{descriptors}"));
+    }
+}
+
 async fn check_listener(
     findings: &mut Findings,
     setting: &str,
@@ -277,7 +297,8 @@ async fn look_into(
         let chain = CertificateChain::from_pem(&pem).with_context(|| format!("the issuer {id} of the store"))?;
         let Some(issuer) = chain.certificates().first().filter(|issuer| issuer.not_after() > now) else { continue };
         let detail = format!(
-            "has certificates but no table in [authority.issuers], so nobody signs its CRLs; put the table back until {}",
+            "is known to the store, but has no table in [authority.issuers], so nobody signs its CRLs; put its table back, \
+             or mend the one above, until {}",
             issuer.not_after()
         );
         findings.add(format!("former issuer {}", issuer.subject_text()), State::Warn, detail);

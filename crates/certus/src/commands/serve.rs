@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use certus_ca::keep;
-use certus_http::{serve_acme, serve_pki};
+use certus_http::{limits, serve_acme, serve_pki};
 use certus_pki::SubjectName;
 use serde::Serialize;
 use tokio::net::TcpListener;
@@ -106,12 +106,14 @@ pub(super) async fn serve(
     };
     let mut tasks = Tasks::new();
     let (soft, hard) = (tasks.soft.clone(), tasks.hard.clone());
-    let acme = serve_acme(listeners.acme, tls.config(), ca.clone(), urls, soft.clone(), hard.clone());
+    let connections = connections();
+    let acme = serve_acme(listeners.acme, connections, tls.config(), ca.clone(), urls, soft.clone(), hard.clone());
     tasks.spawn("acme", acme);
-    tasks.spawn("publications", serve_pki(listeners.pki, site, soft.clone(), hard.clone()));
+    tasks.spawn("publications", serve_pki(listeners.pki, connections, site, soft.clone(), hard.clone()));
     tasks.spawn("control", control::serve(socket, told, soft.clone(), hard.clone()));
     tasks.spawn("own certificate", tls.run(soft.clone()));
-    tasks.spawn("duties", async move { ca.run(soft, hard).await });
+    let duties = ca.clone();
+    tasks.spawn("duties", async move { duties.run(soft, hard).await });
     tracing::info!(
         directory_url,
         %listen,
@@ -128,10 +130,28 @@ pub(super) async fn serve(
             return Err(error);
         }
     };
+    // Only now can no request begin a job any more.
+    ca.retire().await;
     drop(std::fs::remove_file(state.socket()));
     drop(lock);
     tracing::info!("ended");
     Ok(exit)
+}
+
+/// How many connections each listener may have.
+fn connections() -> usize {
+    let descriptors = unix::raise_descriptors();
+    let connections = limits::connections(descriptors);
+    if connections < limits::MAX_CONNECTIONS {
+        let wanted = descriptors_wanted();
+        tracing::warn!(descriptors, connections, "few file descriptors, so few connections; set LimitNOFILE={wanted}");
+    }
+    connections
+}
+
+/// File descriptors that are enough for every connection there may be.
+pub(super) const fn descriptors_wanted() -> u64 {
+    limits::RESERVED_DESCRIPTORS + 2 * limits::MAX_CONNECTIONS as u64
 }
 
 /// Everything that must have worked before a request is answered.

@@ -17,7 +17,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::net::TcpSocket;
 
-use crate::process::{Running, certus};
+use crate::process::{CERTUS, Running, certus};
 
 /// What the program may ever hold under this load, in a build without optimization: 256 bodies of 64 KiB that one source
 /// may have in flight are 16 MiB, 400 connections with full buffers of TLS and HTTP 40 MiB, 40 MiB are the program's own,
@@ -291,4 +291,30 @@ struct Held {
     tcp: Vec<TcpStream>,
     tls: Vec<Tls>,
     statuses: Vec<u16>,
+}
+
+/// A process that may open few files has fewer connections, not none for anybody.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_source_cannot_use_up_the_file_descriptors() {
+    /// What the process may open: less than one source's share of connections would be.
+    const DESCRIPTORS: usize = 800;
+    let temporary = tempfile::tempdir().unwrap();
+    let lab = temporary.path().canonicalize().unwrap().join("lab");
+    let target = Http01Target::bind(0).await.unwrap();
+    let mut limited = std::process::Command::new("sh");
+    limited.args(["-c", &format!("ulimit -n {DESCRIPTORS} && exec \"$@\""), "sh"]).stdin(std::process::Stdio::null());
+    limited.arg(CERTUS).args(["up", "--json", "--listen", "127.0.0.1:0", "--http-01-port", &target.port().to_string()]);
+    let running = Running::start(limited.arg("--dir").arg(&lab), &lab.with_extension("log"));
+    let directory_url = running.said["directory_url"].as_str().unwrap();
+    let root_pem = std::fs::read_to_string(lab.join("state/root.pem")).unwrap();
+    let attacker = Attacker::new(address(directory_url), address(running.said["pki_url"].as_str().unwrap()), &root_pem);
+    let attack = move || (0..=DESCRIPTORS).map(|_| attacker.tcp(attacker.publications).unwrap()).collect::<Vec<_>>();
+    let held = tokio::task::spawn_blocking(attack).await.unwrap();
+    let client = TestClient::connect(directory_url, &root_pem, KeyAlgorithm::EcP256).await.unwrap();
+    client.new_account().await.unwrap();
+    client.obtain(&["site.localhost"], &target).await.unwrap();
+    drop(held);
+    let log = running.log();
+    assert_eq!(running.end(), Some(0));
+    assert!(log.contains("LimitNOFILE=8704") && !log.contains("could not be accepted"), "{log}");
 }

@@ -54,6 +54,8 @@ pub(crate) async fn a_process_learns_which_leases_it_holds(subject: &Subject) {
     assert_eq!(leases().await, held(&jobs));
     store.release_job(jobs[0].1, Duration::ZERO).await.unwrap();
     assert_eq!(leases().await, held(&jobs[1..]));
+    let again = store.release_job(jobs[0].1, Duration::from_secs(3600)).await;
+    assert!(matches!(again, Err(StoreError::LeaseLost)), "it was put back already: {again:?}");
     let leased = store.lease_jobs(subject.process, 10).await.unwrap();
     assert_eq!(leases().await, HashSet::from([leased[0].lease, jobs[1].1]));
     assert_eq!(store.leases(ProcessId::random()).await.unwrap(), []);
@@ -68,19 +70,21 @@ pub(crate) async fn a_job_waits_for_its_time(subject: &Subject) {
     assert_eq!(store.lease_jobs(subject.process, 10).await.unwrap().len(), 1);
 }
 
-pub(crate) async fn jobs_are_leased_oldest_first(subject: &Subject) {
+pub(crate) async fn jobs_are_leased_by_their_time(subject: &Subject) {
     let store = &*subject.store;
     let jobs = jobs(subject, 5).await;
-    for (_, lease) in jobs.iter().rev() {
-        store.release_job(*lease, Duration::ZERO).await.unwrap();
+    // Whoever is put back again and again comes after those that wait.
+    for ((_, lease), wait) in jobs.iter().rev().zip(1_u64..) {
+        store.release_job(*lease, Duration::from_secs(1000 * wait)).await.unwrap();
     }
+    subject.tables.run("UPDATE jobs SET due = due - 5000001");
     let mut seen = Vec::new();
     for expected in [2, 2, 1, 0] {
         let leased = store.lease_jobs(subject.process, 2).await.unwrap();
         assert_eq!(leased.len(), expected);
         seen.extend(leased.into_iter().map(|job| job.lease.job));
     }
-    assert_eq!(seen, jobs.iter().map(|(_, lease)| lease.job).collect::<Vec<_>>());
+    assert_eq!(seen, jobs.iter().rev().map(|(_, lease)| lease.job).collect::<Vec<_>>());
 }
 
 pub(crate) async fn a_process_that_ends_leaves_its_jobs(subject: &Subject) {

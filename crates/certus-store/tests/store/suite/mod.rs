@@ -100,7 +100,7 @@ macro_rules! store_conformance {
             jobs: a_job_is_leased_to_one_process
                 a_process_learns_which_leases_it_holds
                 a_job_waits_for_its_time
-                jobs_are_leased_oldest_first
+                jobs_are_leased_by_their_time
                 a_process_that_ends_leaves_its_jobs
                 a_silent_process_loses_its_jobs;
             certificates: lists_go_on_after_a_key
