@@ -129,3 +129,29 @@ async fn a_write_that_the_server_refuses_fails_alone() {
     assert_eq!(subject.tables.number("SELECT count(*) FROM settings"), 39);
     assert_eq!(subject.tables.number("SELECT count(*) FROM audit WHERE action = 'setting.written'"), 39);
 }
+
+/// A node spends no serial on a proof that another one is giving up at the same moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_proof_that_is_being_given_up_elsewhere_is_waited_for() {
+    /// Gives all up, and commits once somebody waits for that; or after ten seconds, if nobody does.
+    const GIVE_UP: &str = "BEGIN; UPDATE authorizations SET deactivated = created, version = version + 1;
+        SELECT pg_advisory_lock(1);
+        DO $$ DECLARE latest timestamptz := clock_timestamp() + interval '10 s'; BEGIN
+            LOOP EXIT WHEN clock_timestamp() > latest OR EXISTS (SELECT FROM pg_locks WHERE NOT granted); END LOOP;
+        END $$;
+        COMMIT";
+    let subject = Arc::new(fresh().await);
+    let store = &*subject.store;
+    made::known_issuer(store).await;
+    let account = made::kept_account(store).await;
+    let (order, _) = made::kept_order(store, &account, &["a.example"]).await;
+    made::validate(store, subject.process, order.id).await;
+    let (lease, _) = made::begin_issuance(store, subject.process, order.id).await;
+    let intent = made::intent(Some(order.id));
+    let elsewhere = Arc::clone(&subject);
+    let giving_up = tokio::task::spawn_blocking(move || elsewhere.tables.run(GIVE_UP));
+    while subject.tables.number("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0 {}
+    let refused = store.record_intent(lease, &intent, made::event(Action::IntentRecorded, "serial")).await;
+    giving_up.await.unwrap();
+    assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
+}
