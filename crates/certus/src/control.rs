@@ -100,12 +100,17 @@ pub(crate) async fn serve(listener: SocketListener, told: Told, soft: Cancellati
     connections.wait().await;
 }
 
+/// Whether a user may ask an authority that runs as `own`: root and that user alone, whatever the modes of files let in.
+fn may_ask(user: u32, own: u32) -> bool {
+    user == 0 || user == own
+}
+
 async fn answer(stream: SocketStream, told: &Told) -> io::Result<()> {
     let user = unix::peer_user(&stream)?;
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
     BufReader::new(read.take(MAX_REQUEST)).read_line(&mut line).await?;
-    let answer = if user == 0 || user == unix::own_user() {
+    let answer = if may_ask(user, unix::own_user()) {
         match serde_json::from_str(&line) {
             Ok(request) => told.answer(request).await,
             Err(error) => Answer::Error(format!("the request was not understood: {error}")),
@@ -253,4 +258,18 @@ async fn exchange(stream: SocketStream, request: &Request) -> io::Result<String>
     let mut answer = String::new();
     read.take(MAX_ANSWER).read_to_string(&mut answer).await?;
     if answer.ends_with('\n') { Ok(answer) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_and_the_authoritys_own_user_may_ask() {
+        for (user, own, expected) in
+            [(0, 0, true), (0, 998, true), (998, 998, true), (998, 0, false), (997, 998, false), (u32::MAX, 0, false)]
+        {
+            assert_eq!(may_ask(user, own), expected, "{user} asks an authority of {own}");
+        }
+    }
 }

@@ -36,6 +36,13 @@ pub(crate) fn json(name: &str, document: &impl Serialize) -> anyhow::Result<()> 
     text(&format!("{}\n", serde_json::to_string(&document)?))
 }
 
+/// Says on standard error what was done but may not be meant.
+pub(crate) fn warning(sentence: &str) {
+    let mut err = anstream::stderr().lock();
+    // Nobody is left to be told when standard error is gone.
+    drop(writeln!(err, "{WARNING}warning:{WARNING:#} {sentence}"));
+}
+
 /// Says why a command failed: one sentence, its causes after it. Returns what the program ends with.
 pub(crate) fn failure(error: &anyhow::Error, as_json: bool) -> Exit {
     let exit = error.chain().find_map(|cause| cause.downcast_ref::<Ending>()).map_or(Exit::Failed, |end| end.exit);

@@ -1,6 +1,6 @@
 //! What clients were told, and whether it is still true.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -139,11 +139,12 @@ impl Ledger {
         lives
     }
 
-    /// Sees that everything is still there, and brings every order to its end.
-    pub(crate) async fn verify(&self, ready: &ReadyFile, target: &Arc<Http01Target>) -> usize {
+    /// Sees that everything is still there, and brings every order to its end. Returns for every list of names how
+    /// many of its orders ended with a certificate.
+    pub(crate) async fn verify(&self, ready: &ReadyFile, target: &Arc<Http01Target>) -> BTreeMap<Vec<String>, usize> {
         let told = std::mem::take(&mut *self.0.lock().unwrap());
         let root = std::fs::read_to_string(&ready.root_path).unwrap();
-        let mut orders = 0;
+        let mut ended = BTreeMap::new();
         for told in told {
             let Some((key, url)) = told.account else { continue };
             let http = certus_testkit::RawHttp::trusting(&root).unwrap();
@@ -155,17 +156,18 @@ impl Ledger {
                 assert_eq!(client.certificate(&url).await.unwrap(), chain, "a certificate changed");
             }
             for (url, names) in told.orders {
-                orders += 1;
-                let ended = tokio::time::timeout(PATIENCE, to_its_end(&client, target, &url, &names)).await;
-                assert!(ended.is_ok(), "the order {url} does not end");
+                let end = tokio::time::timeout(PATIENCE, to_its_end(&client, target, &url, &names)).await;
+                let Ok(end) = end else { panic!("the order {url} does not end") };
+                *ended.entry(names).or_default() += usize::from(end == OrderStatus::Valid);
             }
         }
-        orders
+        ended
     }
 }
 
-/// Brings an order to `valid` or `invalid`: waits for what is under way, and does what is still to be done.
-async fn to_its_end(client: &TestClient, target: &Arc<Http01Target>, url: &str, names: &[String]) {
+/// Brings an order to `valid` or `invalid`: waits for what is under way, and does what is still to be done. Returns
+/// which of the two it is.
+async fn to_its_end(client: &TestClient, target: &Arc<Http01Target>, url: &str, names: &[String]) -> OrderStatus {
     let texts: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut look = tokio::time::interval(Duration::from_millis(200));
     loop {
@@ -175,11 +177,11 @@ async fn to_its_end(client: &TestClient, target: &Arc<Http01Target>, url: &str, 
             OrderStatus::Valid => {
                 let certificate = order.value.certificate.unwrap();
                 assert!(client.certificate(&certificate).await.unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
-                return;
+                return OrderStatus::Valid;
             }
             OrderStatus::Invalid => {
                 assert!(order.value.error.is_some(), "an invalid order does not say why");
-                return;
+                return OrderStatus::Invalid;
             }
             OrderStatus::Processing => {}
             OrderStatus::Pending => {
@@ -207,11 +209,21 @@ async fn any_processing(client: &TestClient, authorizations: &[String]) -> bool 
     false
 }
 
-/// What the signer wrote down and what the store knows must agree: every serial it signed has an intent, and none was
-/// signed twice. Returns how many serials there are.
-pub(crate) async fn signer_and_store_agree(record: &std::path::Path, store: &str) -> usize {
+/// What the signer wrote down, what the store knows and what became of the orders must agree: every serial that was
+/// signed has an intent, none was signed twice, and no order has more than its one certificate. Returns how many serials
+/// there are.
+pub(crate) async fn signer_and_store_agree(
+    record: &std::path::Path,
+    store: &str,
+    ended: &BTreeMap<Vec<String>, usize>,
+) -> usize {
     let store = certus_store::connect(&store.parse().unwrap()).await.unwrap();
     let issuers = store.issuers().await.unwrap();
+    for (names, certificates) in ended {
+        // The first is at or above the others.
+        let kept = store.certificates(names.first().map(String::as_str), None, 100).await.unwrap().entries;
+        assert_eq!(kept.len(), *certificates, "certificates for {names:?}: {kept:?}");
+    }
     let mut seen = HashSet::new();
     for line in std::fs::read_to_string(record).unwrap().lines() {
         let Some((_, serial)) = line.split_once(' ') else { continue };

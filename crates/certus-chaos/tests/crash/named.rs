@@ -73,9 +73,9 @@ async fn abandon_a_job(laboratory: &Laboratory, ledger: &Ledger, name: &str) {
 async fn verify(laboratory: &Laboratory, ledger: &Ledger) -> (usize, usize) {
     let (running, ready) = laboratory.start(&[]).await;
     let ready = ready.unwrap_or_else(|| panic!("it does not start again: {}", laboratory.log()));
-    let orders = ledger.verify(&ready, &laboratory.target).await;
+    let ended = ledger.verify(&ready, &laboratory.target).await;
     running.stop(&laboratory.log());
-    (orders, signer_and_store_agree(&laboratory.record(), &laboratory.store_url()).await)
+    (ended.len(), signer_and_store_agree(&laboratory.record(), &laboratory.store_url(), &ended).await)
 }
 
 async fn every_commit_point_is_killed(dir: &Path, new_store: impl Fn(&str) -> String) {
@@ -96,12 +96,14 @@ async fn every_commit_point_is_killed(dir: &Path, new_store: impl Fn(&str) -> St
     assert!(orders > 10 && serials > 10, "{orders} orders, {serials} serials");
 }
 
+// conformance: 8555-7.1.6-11
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_at_any_commit_on_sqlite() {
     let dir = tempfile::tempdir().unwrap();
     every_commit_point_is_killed(dir.path(), |_| "sqlite".to_owned()).await;
 }
 
+// conformance: 8555-7.1.6-11
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_at_any_commit_on_postgres() {
     let dir = tempfile::tempdir().unwrap();

@@ -44,9 +44,9 @@ async fn killed_at_random(store: &str) {
     }
     let (running, ready) = laboratory.start(&[]).await;
     let ready = ready.unwrap_or_else(|| panic!("it does not start again: {}", laboratory.log()));
-    ledger.verify(&ready, &laboratory.target).await;
+    let ended = ledger.verify(&ready, &laboratory.target).await;
     running.stop(&laboratory.log());
-    signer_and_store_agree(&laboratory.record(), &laboratory.store_url()).await;
+    signer_and_store_agree(&laboratory.record(), &laboratory.store_url(), &ended).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -80,6 +80,29 @@ async fn a_wrong_answer_to_a_challenge_is_an_incorrect_response() {
     assert!(!problem.detail.contains("not-it-at-all"), "{problem:?}");
 }
 
+// conformance: 8555-6.7-24
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handshake_that_fails_is_an_error_of_tls() {
+    // Where https is to be, plain HTTP is spoken.
+    let world = World::with(|setup| setup.validation = |config| config.https_port = config.http_port).await;
+    let client = world.client().await;
+    // The same page is good over http, so that it is the handshake that fails.
+    for (scheme, kind) in [("https", Some(ProblemKind::Tls)), ("http", None)] {
+        let order = client.new_order(&["a.localhost"]).await.unwrap();
+        let authorization = client.authorization(&order.value.authorizations[0]).await.unwrap();
+        let challenge = &authorization.value.challenges[0];
+        world.target.answer("/proof", Reply::new(200, client.key_authorization(&challenge.token).unwrap()));
+        world.target.answer_token(&challenge.token, Reply::redirect(302, &format!("{scheme}://b.localhost/proof")));
+        client.respond(&challenge.url).await.unwrap();
+        // Whichever way it goes.
+        drop(client.validated(&authorization.url).await);
+        let challenge = client.authorization(&authorization.url).await.unwrap().value.challenges.remove(0);
+        assert_eq!(challenge.error.map(|error| error.kind), kind, "{scheme}");
+        let order = client.order(&order.url).await.unwrap().value;
+        assert_eq!(order.error.map(|error| error.kind), kind, "{scheme}");
+    }
+}
+
 // conformance: 8555-6.7-04
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_there_is_not_found() {

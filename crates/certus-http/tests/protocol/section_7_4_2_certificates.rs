@@ -29,6 +29,8 @@ async fn the_chain_is_pem_and_labelled_so_whatever_is_asked_for() {
         let answer = client.http().send("POST", &url, &headers, body).await.unwrap();
         assert_eq!((answer.status, answer.header("content-type")), (200, Some(PEM_CHAIN)), "{accept:?}");
         assert_eq!(answer.text(), issued.chain_pem, "{accept:?}");
+        // There is one chain to a root: none is promised beside it.
+        assert!(answer.links("alternate").is_empty(), "{answer:?}");
     }
 }
 

@@ -269,7 +269,7 @@ async fn finalize_gives_the_order_back() {
     assert!(valid.value.certificate.unwrap().starts_with(&world.url("/acme/cert/")));
 }
 
-// conformance: 8555-7.4-28
+// conformance: 8555-7.1.6-07 8555-7.4-28
 #[tokio::test]
 async fn a_slow_signer_leaves_the_order_processing() {
     let plan = SignerPlan::new();
@@ -286,7 +286,9 @@ async fn a_slow_signer_leaves_the_order_processing() {
         assert!(seen.answer.retry_after().is_some_and(|wait| !wait.is_zero()), "{:?}", seen.answer);
     }
     plan.release();
-    client.issued(read).await.unwrap();
+    let valid = client.issued(read).await.unwrap();
+    assert_eq!(valid.value.status, OrderStatus::Valid);
+    client.certificate(valid.value.certificate.as_deref().unwrap()).await.unwrap();
 }
 
 // conformance: 8555-7.4-29

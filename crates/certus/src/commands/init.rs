@@ -2,11 +2,13 @@
 
 use std::io::IsTerminal;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 
 use anyhow::Context;
-use certus_pki::{Certificate, KeyAlgorithm, SubjectName};
+use certus_pki::{Certificate, CertificateChain, KeyAlgorithm, SubjectName};
 use certus_signer::Secret;
-use inquire::{Select, Text};
+use inquire::validator::Validation;
+use inquire::{Confirm, Select, Text};
 use serde::Serialize;
 
 use super::absolute;
@@ -17,10 +19,17 @@ use crate::exit::{Exit, usage};
 use crate::output::{self, HEADING};
 use crate::plan::{Made, Plan, Signing};
 
+/// What is said of an issuing certificate that nobody stands above.
+const ROOT_SIGNS_LEAVES: &str = "the issuing certificate is self-signed: a root that signs leaves directly, with its key \
+    online, cannot be revoked or replaced without every client being told; better take one beneath it";
+
 pub(super) async fn run(args: InitArgs, surroundings: &Surroundings) -> anyhow::Result<Exit> {
     let json = args.json;
     let plan = plan(args, surroundings)?;
     let made = plan.carry_out(compose::clock().as_ref()).await?;
+    if made.issuing_certificate == made.root_certificate {
+        output::warning(ROOT_SIGNS_LEAVES);
+    }
     if json {
         output::json("ca.init", &Report::new(&plan, &made))?;
     } else {
@@ -52,12 +61,25 @@ fn plan(args: InitArgs, surroundings: &Surroundings) -> anyhow::Result<Plan> {
         Some(url) => url,
         None => ask_pki_url(&external_url)?,
     };
-    let signing = match (args.issuer_chain, args.issuer_key) {
-        (Some(chain), Some(key)) => Signing::Existing { chain, key },
-        (None, None) => Signing::New {
+    let chosen_new = args.key.is_some()
+        || args.name.is_some()
+        || args.organization.is_some()
+        || args.country.is_some()
+        || !args.permit_names.is_empty();
+    let existing = match (args.issuer_chain, args.issuer_key) {
+        (Some(chain), Some(key)) => Some((chain, key)),
+        // Whoever was asked for something is asked for this as well.
+        (None, None) if asked && !chosen_new => ask_existing()?,
+        (None, None) => None,
+        (Some(_), None) | (None, Some(_)) => {
+            return Err(usage("--issuer-chain and --issuer-key belong together"));
+        }
+    };
+    let signing = match existing {
+        Some((chain, key)) => Signing::Existing { chain, key },
+        None => Signing::New {
             algorithm: match args.key {
                 Some(algorithm) => algorithm,
-                // Whoever was asked for something is asked for this as well.
                 None if asked => ask_key()?,
                 None => KeyAlgorithm::EcP256,
             },
@@ -66,9 +88,6 @@ fn plan(args: InitArgs, surroundings: &Surroundings) -> anyhow::Result<Plan> {
             country: args.country,
             permitted: args.permit_names,
         },
-        (Some(_), None) | (None, Some(_)) => {
-            return Err(usage("--issuer-chain and --issuer-key belong together"));
-        }
     };
     let source = match (args.passphrase_file, args.credential) {
         (Some(file), _) => SecretSource::File(absolute(&file)?),
@@ -102,8 +121,8 @@ fn ask_external_url() -> anyhow::Result<ExternalUrl> {
         .with_help_message("https://HOST[:PORT]; account URLs begin with it, so choose a name that can stay")
         .with_validator(|text: &str| {
             Ok(match ExternalUrl::parse(text) {
-                Ok(_) => inquire::validator::Validation::Valid,
-                Err(error) => inquire::validator::Validation::Invalid(error.into()),
+                Ok(_) => Validation::Valid,
+                Err(error) => Validation::Invalid(error.into()),
             })
         })
         .prompt()
@@ -119,13 +138,47 @@ fn ask_pki_url(external_url: &ExternalUrl) -> anyhow::Result<PkiUrl> {
         .with_help_message("http://HOST[:PORT][/PATH]: plain http, since certificates name it")
         .with_validator(|text: &str| {
             Ok(match PkiUrl::parse(text) {
-                Ok(_) => inquire::validator::Validation::Valid,
-                Err(error) => inquire::validator::Validation::Invalid(error.into()),
+                Ok(_) => Validation::Valid,
+                Err(error) => Validation::Invalid(error.into()),
             })
         })
         .prompt()
         .context("no answer")?;
     Ok(text.parse()?)
+}
+
+/// The chain and the key of an issuing certificate that exists, if it is to be used.
+fn ask_existing() -> anyhow::Result<Option<(PathBuf, PathBuf)>> {
+    let exists = Confirm::new("Is there an issuing certificate to use?")
+        .with_default(false)
+        .with_help_message("with its key; without one, a root and an issuing certificate are made")
+        .prompt()
+        .context("no answer")?;
+    if !exists {
+        return Ok(None);
+    }
+    let chain = Text::new("Which file has its chain?")
+        .with_help_message("PEM: the issuing certificate first, its root last")
+        .with_validator(|text: &str| {
+            let read = std::fs::read_to_string(text).context("it cannot be read");
+            Ok(match read.and_then(|pem| CertificateChain::from_pem(&pem).context("it is not a chain in PEM")) {
+                Ok(_) => Validation::Valid,
+                Err(error) => Validation::Invalid(format!("{error:#}").into()),
+            })
+        })
+        .prompt()
+        .context("no answer")?;
+    let key = Text::new("Which file has its private key?")
+        .with_help_message("PKCS#8 in PEM; it is copied into the new authority")
+        .with_validator(|text: &str| {
+            Ok(match std::fs::read(text).context("it cannot be read") {
+                Ok(_) => Validation::Valid,
+                Err(error) => Validation::Invalid(format!("{error:#}").into()),
+            })
+        })
+        .prompt()
+        .context("no answer")?;
+    Ok(Some((chain.into(), key.into())))
 }
 
 fn ask_key() -> anyhow::Result<KeyAlgorithm> {

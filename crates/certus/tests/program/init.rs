@@ -137,6 +137,9 @@ fn an_existing_issuer_is_taken_over() {
     assert_eq!(second.root_pem(), first.root_pem());
     assert!(!second.state("root.key").exists(), "the root is somebody else's");
     run(&mut second.ca(&["check"])).well();
+    std::fs::remove_dir_all(&second.dir).unwrap();
+    let again = run(&mut second.init(&["--issuer-chain", &chain, "--issuer-key", &key])).well();
+    assert_eq!(again.err, "", "a warning of what is as it should be");
 
     let directory = tempfile::tempdir().unwrap();
     let leaf_first = directory.path().join("no-root.pem");
@@ -154,8 +157,8 @@ fn an_existing_issuer_is_taken_over() {
         (&chain, root_key.as_str(), 1, "the key does not belong to the certificate"),
         ("/absent", key.as_str(), 1, "--issuer-chain /absent cannot be read"),
         (&key, key.as_str(), 1, "is not a chain in PEM"),
-        // A root signs nothing beneath a leaf's issuer: as an issuing certificate it is as good as any.
-        (&root, root_key.as_str(), 0, ""),
+        // A root may sign leaves itself, but hardly should.
+        (&root, root_key.as_str(), 0, "warning: the issuing certificate is self-signed"),
     ] {
         let free = directory.path().join("new");
         let mut init =
@@ -201,35 +204,38 @@ fn a_wrong_command_line_is_told_what_is_wrong_and_nothing_is_made() {
     run(&mut init).refused(2, "leaves out 192.0.2.1");
 }
 
-#[test]
-fn what_is_missing_is_asked_for_on_a_terminal() {
-    let directory = tempfile::tempdir().unwrap();
-    let dir = directory.path().join("ca");
-    // `script` gives the program a terminal.
-    let mut terminal = Command::new("script")
+/// Runs `ca init` on a terminal, which `script` gives it, answers its questions as they come, and gives what it shows
+/// after the last one.
+#[track_caller]
+fn on_a_terminal(dir: &Path, words: &str, answers: &[(&str, &str)]) -> String {
+    // What is never asked would be waited for in vain.
+    let mut terminal = Command::new("timeout")
         .args([
+            "60",
+            "script",
             "--quiet",
             "--return",
             "--command",
-            &format!("'{CERTUS}' ca init --dir '{}'", dir.display()),
-            "/dev/null",
+            &format!("'{CERTUS}' ca init --dir '{}' {words}", dir.display()),
         ])
+        .arg("/dev/null")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let mut screen = terminal.stdout.take().unwrap();
     let mut keys = terminal.stdin.take().unwrap();
-    for (question, answer) in [
-        ("Where will clients reach the ACME service?", "https://ca.example:14000\r"),
-        ("Where will issuers and CRLs be published?", "\r"),
-        ("Which keys shall root and issuing certificate have?", "\r"),
-    ] {
+    for (question, answer) in answers {
         let mut shown = Vec::new();
         // The help beneath the question is drawn last.
         while !String::from_utf8_lossy(&shown).contains(question) || !shown.ends_with(b"h") {
             let mut byte = [0];
-            screen.read_exact(&mut byte).unwrap();
+            assert_eq!(
+                screen.read(&mut byte).unwrap(),
+                1,
+                "not asked {question:?}: {}",
+                String::from_utf8_lossy(&shown)
+            );
             shown.push(byte[0]);
         }
         keys.write_all(answer.as_bytes()).unwrap();
@@ -238,8 +244,66 @@ fn what_is_missing_is_asked_for_on_a_terminal() {
     let mut rest = String::new();
     screen.read_to_string(&mut rest).unwrap();
     assert!(terminal.wait().unwrap().success(), "{rest}");
+    rest
+}
+
+#[test]
+fn what_is_missing_is_asked_for_on_a_terminal() {
+    let directory = tempfile::tempdir().unwrap();
+    let dir = directory.path().join("ca");
+    let answers = [
+        ("Where will clients reach the ACME service?", "https://ca.example:14000\r"),
+        ("Where will issuers and CRLs be published?", "\r"),
+        ("Is there an issuing certificate to use?", "\r"),
+        ("Which keys shall root and issuing certificate have?", "\r"),
+    ];
+    on_a_terminal(&dir, "", &answers);
     let settings = std::fs::read_to_string(dir.join("certus.toml")).unwrap();
     for expected in ["external_url = \"https://ca.example:14000\"", "pki_url = \"http://ca.example\""] {
         assert!(settings.contains(expected), "{settings}");
     }
+    assert!(dir.join("state/root.key").exists());
+}
+
+#[test]
+fn an_existing_issuer_is_asked_for_on_a_terminal() {
+    let first = Site::new(&[]);
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| first.state(name).display().to_string();
+    for (name, chain, key, warned) in [
+        ("beneath", path("issuer/issuing-1.pem"), path("issuer/issuing-1.key"), false),
+        ("root", path("root.pem"), path("root.key"), true),
+    ] {
+        let dir = directory.path().join(name);
+        // What is no chain is asked for again; what was typed is taken away by as many Backspaces.
+        let (chain_typed, key_typed) = (format!("{}{chain}\r", "\u{7f}".repeat(7)), format!("{key}\r"));
+        let shown = on_a_terminal(
+            &dir,
+            "",
+            &[
+                ("Where will clients reach the ACME service?", "https://ca.example\r"),
+                ("Where will issuers and CRLs be published?", "\r"),
+                ("Is there an issuing certificate to use?", "y\r"),
+                ("Which file has its chain?", "/absent\r"),
+                ("it cannot be read", &chain_typed),
+                ("Which file has its private key?", &key_typed),
+            ],
+        );
+        let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+        assert_eq!(read(&dir.join("state/issuer/issuing-1.pem")), read(Path::new(&chain)));
+        assert_eq!(read(&dir.join("state/root.pem")), first.root_pem());
+        assert!(!dir.join("state/root.key").exists(), "the root is somebody else's");
+        assert_eq!(shown.contains("self-signed: a root that signs leaves directly"), warned, "{shown}");
+    }
+}
+
+#[test]
+fn who_says_what_is_to_be_made_is_not_asked_for_what_exists() {
+    let directory = tempfile::tempdir().unwrap();
+    let answers = [
+        ("Where will clients reach the ACME service?", "https://ca.example\r"),
+        ("Where will issuers and CRLs be published?", "\r"),
+    ];
+    let shown = on_a_terminal(&directory.path().join("ca"), "--key ec-p384", &answers);
+    assert!(!shown.contains("issuing certificate to use"), "{shown}");
 }

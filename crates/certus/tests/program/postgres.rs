@@ -1,46 +1,87 @@
 //! The program on a PostgreSQL server, alone and beside another.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
-use certus_pki::KeyAlgorithm;
+use certus_pki::{CertificateChain, DnsName, KeyAlgorithm, KeyPair, SubjectName};
+use certus_testkit::name_server::NameServer;
 use certus_testkit::postgres::PostgresServer;
-use certus_testkit::{Http01Target, RawHttp, TestClient};
+use certus_testkit::{Answer, CsrOptions, Http01Target, RawHttp, TestClient, csr};
 
 use crate::process::{Running, Site, certus, run};
+
+/// The status that an object says it has.
+fn status(answer: &Answer) -> String {
+    answer.json::<serde_json::Value>().unwrap()["status"].as_str().unwrap().to_owned()
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_authorities_on_one_database_serve_one_client() {
     let server = PostgresServer::start().unwrap();
     let url = server.create_database("pair").unwrap();
     let target = Http01Target::bind(0).await.unwrap();
+    let name = "www.example.com";
+    let resolver = NameServer::with(&[(name, &[IpAddr::V4(Ipv4Addr::LOCALHOST)])]);
     let first = Site::new(&["--store", &url]);
-    first.edit("timeout = \"1s\"\n", &format!("timeout = \"1s\"\nhttp_port = {}\n", target.port()));
+    first.edit("\"127.0.0.1:1\"", &format!("\"{}\"", resolver.address));
+    let permit = format!("timeout = \"1s\"\nhttp_port = {}\npermit = [\"127.0.0.0/8\"]\n", target.port());
+    first.edit("timeout = \"1s\"\n", &permit);
     // The second node: the same settings and keys, in a state directory and at ports of its own.
     let second = Site::twin(&first);
-    let nodes = [(first.serve(), first.port), (second.serve(), second.port)];
+    let nodes = [first.serve(), second.serve()];
 
-    // A client that meets one node or the other behind the one external URL.
+    // A client that meets one node or the other behind the one external URL. Its nonces are those of the node it asks.
     let url = format!("https://localhost:{}/directory", first.port);
-    let reach = |port: u16| {
-        let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
-        RawHttp::trusting(&first.root_pem()).unwrap().dialling(address)
+    let key = KeyPair::generate(KeyAlgorithm::EcP256).unwrap();
+    let reach = async |port: u16| {
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let http = RawHttp::trusting(&first.root_pem()).unwrap().dialling(address);
+        TestClient::with_key(http, &url, key.clone()).await.unwrap()
     };
-    let key = certus_pki::KeyPair::generate(KeyAlgorithm::EcP256).unwrap();
-    let at_first = TestClient::with_key(reach(nodes[0].1), &url, key.clone()).await.unwrap();
-    let at_second = TestClient::with_key(reach(nodes[1].1), &url, key).await.unwrap();
+    let (at_first, at_second) = (reach(first.port).await, reach(second.port).await);
     let account = at_first.new_account().await.unwrap();
     at_second.set_account_url(Some(account.url.clone()));
-    let order = at_first.new_order(&["www.example.com"]).await.unwrap();
-    let seen = at_second.order(&order.url).await.unwrap();
-    assert_eq!(seen.value.authorizations, order.value.authorizations);
     assert_eq!(at_second.new_account().await.unwrap().url, account.url);
 
-    // Both list what both have issued: their own certificates.
+    let order = at_second.new_order(&[name]).await.unwrap();
+    let authorization = at_first.authorization(&order.value.authorizations[0]).await.unwrap();
+    assert_eq!(status(&authorization.answer), "pending");
+    let challenge = &authorization.value.challenges[0];
+    target.serve(&challenge.token, &at_first.key_authorization(&challenge.token).unwrap());
+    at_second.respond(&challenge.url).await.unwrap();
+    at_first.validated(&authorization.url).await.unwrap();
+    let ready = at_first.order(&order.url).await.unwrap();
+    assert_eq!(status(&ready.answer), "ready");
+    let key = KeyPair::generate(KeyAlgorithm::EcP256).unwrap();
+    let request = csr(&[name], &key, &CsrOptions::default()).unwrap();
+    let finalized = at_second.finalize(&ready.value, &request).await.unwrap();
+    let valid = at_first.issued(at_first.order(&order.url).await.unwrap()).await.unwrap();
+    let certificate = valid.value.certificate.unwrap();
+    let pem = at_first.certificate(&certificate).await.unwrap();
+    let chain = CertificateChain::from_pem(&pem).unwrap();
+    assert_eq!(*chain.certificates()[0].subject_names(), [SubjectName::Dns(DnsName::parse(name).unwrap())].into());
+    assert_eq!(chain.certificates()[0].public_key(), key.public_key());
+    assert_eq!(at_second.certificate(&certificate).await.unwrap(), pem);
+    assert_eq!(at_second.order(&finalized.url).await.unwrap().value.certificate, Some(certificate));
+    // Whichever node issued it, it is done.
+    let again = at_first.finalize(&ready.value, &request).await.unwrap_err();
+    assert!(again.to_string().contains("orderNotReady"), "{again}");
+    assert_eq!((at_first.bad_nonces(), at_second.bad_nonces()), (0, 0));
+
+    // A nonce is good at the node that gave it; the other one says so, with one that is good there.
+    let forge = at_second.forge(&account.url, "").await.unwrap().nonce(&at_first.nonce().await.unwrap());
+    let refused = at_second.send(&account.url, forge.body().unwrap()).await.unwrap();
+    assert_eq!(refused.problem().unwrap().kind.urn(), "urn:ietf:params:acme:error:badNonce", "{refused:?}");
+    let forge = forge.nonce(refused.nonce().unwrap());
+    let read = at_second.send(&account.url, forge.body().unwrap()).await.unwrap();
+    assert_eq!(read.status, 200, "{read:?}");
+
+    // Both list what both have issued: their own certificates, and the client's.
     for site in [&first, &second] {
         let listed = run(&mut site.ca(&["certificates", "--json"])).well().json();
-        assert_eq!(listed["certificates"].as_array().unwrap().len(), 2, "{listed}");
+        assert_eq!(listed["certificates"].as_array().unwrap().len(), 3, "{listed}");
     }
-    for (node, _) in nodes {
+    for node in nodes {
         assert_eq!(node.end(), Some(0));
     }
 }

@@ -4,8 +4,10 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use certus_pki::KeyAlgorithm;
+use certus_ca::audit::{Action, Actor, AuditEvent};
+use certus_pki::{Clock as _, KeyAlgorithm, SystemClock, Timestamp};
 use certus_testkit::{RawHttp, TestClient};
 use rustix::process::Signal;
 
@@ -197,6 +199,29 @@ fn a_start_that_cannot_succeed_says_why() {
     let elsewhere = tempfile::tempdir().unwrap();
     let mut serve = crate::process::certus(&["ca", "serve", "--dir"]);
     run(serve.arg(elsewhere.path())).refused(1, "certus ca init --dir");
+}
+
+#[tokio::test]
+async fn a_clock_behind_the_store_keeps_it_from_starting() {
+    let site = Site::new(&[]);
+    assert_eq!(site.serve().end(), Some(0));
+    // As if it had run at a time that is still to come.
+    let write_at = async |at: Timestamp| {
+        let url = format!("sqlite:{}", site.state("certus.db").display()).parse().unwrap();
+        let store = certus_store::connect(&url).await.unwrap();
+        let (actor, action, object) = (Actor::Operator { uid: 0 }, Action::SettingWritten, "test".to_owned());
+        store.write_setting("test", "1", AuditEvent { at, actor, action, object, request: None }).await.unwrap();
+    };
+    let now = SystemClock.now();
+    // Clocks of several machines differ by seconds.
+    write_at(now + Duration::from_secs(30)).await;
+    assert_eq!(site.serve().end(), Some(0));
+    write_at(now + Duration::from_secs(3600)).await;
+    let refused = run(&mut site.ca(&["serve"])).refused(1, "set the clock");
+    assert!(!refused.err.contains("the authority answers"), "{refused:?}");
+    let report = run(&mut site.ca(&["check"]));
+    assert_eq!(report.code, Some(3));
+    assert!(report.out.contains("FAIL  clock: is behind the store's newest entry"), "{report:?}");
 }
 
 #[test]
