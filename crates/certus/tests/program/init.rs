@@ -4,6 +4,10 @@ use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::process::{CERTUS, Site, certus, run};
 
@@ -208,21 +212,21 @@ fn a_wrong_command_line_is_told_what_is_wrong_and_nothing_is_made() {
 /// after the last one.
 #[track_caller]
 fn on_a_terminal(dir: &Path, words: &str, answers: &[(&str, &str)]) -> String {
-    // What is never asked would be waited for in vain.
-    let mut terminal = Command::new("timeout")
-        .args([
-            "60",
-            "script",
-            "--quiet",
-            "--return",
-            "--command",
-            &format!("'{CERTUS}' ca init --dir '{}' {words}", dir.display()),
-        ])
+    let mut terminal = Command::new("script")
+        .args(["--quiet", "--return", "--command", &format!("'{CERTUS}' ca init --dir '{}' {words}", dir.display())])
         .arg("/dev/null")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
+    // What is never asked must not be waited for in vain: without its terminal the program ends.
+    let (answered, waits) = mpsc::channel::<()>();
+    let pid = Pid::from_child(&terminal);
+    std::thread::spawn(move || {
+        if waits.recv_timeout(Duration::from_secs(60)) == Err(RecvTimeoutError::Timeout) {
+            kill_process(pid, Signal::KILL).unwrap();
+        }
+    });
     let mut screen = terminal.stdout.take().unwrap();
     let mut keys = terminal.stdin.take().unwrap();
     for (question, answer) in answers {
@@ -243,6 +247,7 @@ fn on_a_terminal(dir: &Path, words: &str, answers: &[(&str, &str)]) -> String {
     }
     let mut rest = String::new();
     screen.read_to_string(&mut rest).unwrap();
+    drop(answered);
     assert!(terminal.wait().unwrap().success(), "{rest}");
     rest
 }
