@@ -94,14 +94,16 @@ fn check_label(label: &str) -> Result<(), NameError> {
     }
 }
 
-/// What follows `xn--` must be the one Punycode text of a label that is not ASCII (RFC 5890 section 2.3.2.1).
+/// What follows `xn--` must be the one Punycode text of a label that is not ASCII (RFC 5890 section 2.3.2.1), and that
+/// label one whose characters are permitted as they are (UTS 46 section 4.1).
 fn check_encoding(encoded: &str) -> Result<(), NameError> {
     let encoded = encoded.to_ascii_lowercase();
     let decoded = idna::punycode::decode_to_string(&encoded).ok_or(NameError::Encoding)?;
     if decoded.is_ascii() || idna::punycode::encode_str(&decoded).as_deref() != Some(encoded.as_str()) {
         return Err(NameError::Encoding);
     }
-    Ok(())
+    let (_, valid) = idna::domain_to_unicode(&format!("xn--{encoded}"));
+    valid.map_err(|_invalid| NameError::Encoding)
 }
 
 fn is_hexadecimal_number(label: &str) -> bool {
@@ -217,6 +219,8 @@ mod tests {
             ("xn--.example", NameError::Hyphen),
             ("xn--abc-.example", NameError::Hyphen),
             ("xn--99999999.example", NameError::Encoding),
+            // Punycode, but of a control character.
+            ("xn--a.example", NameError::Encoding),
             (long_label.as_str(), NameError::LabelTooLong),
             (long_name.as_str(), NameError::TooLong),
         ] {
