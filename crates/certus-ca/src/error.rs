@@ -88,9 +88,10 @@ impl From<&CaError> for Problem {
                 "the authority cannot read or write its records at the moment; try again later",
             )
             .with_status(503),
-            CaError::Internal(_) => {
-                Self::new(ProblemKind::ServerInternal, "the authority failed; its log has more under the request id")
-            }
+            CaError::Internal(_) => Self::new(
+                ProblemKind::ServerInternal,
+                "the authority failed; its log has more under the request id (X-Request-Id)",
+            ),
         }
     }
 }

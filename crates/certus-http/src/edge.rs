@@ -75,7 +75,7 @@ async fn answer(app: &App, request: Request<Body>, next: Next) -> Response {
     match AssertUnwindSafe(next.run(request)).catch_unwind().await {
         Ok(response) => response,
         Err(_) => {
-            let detail = "the authority failed; its log has more under the request id";
+            let detail = "the authority failed; its log has more under the request id (X-Request-Id)";
             ErrorResponse::with_status(ProblemKind::ServerInternal, StatusCode::INTERNAL_SERVER_ERROR, detail)
                 .into_response()
         }

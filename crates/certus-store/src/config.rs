@@ -83,7 +83,10 @@ pub enum StoreUrlError {
     #[error("\"sqlite:\" is followed by the path of the file")]
     NoPath,
     /// A password stands in the text.
-    #[error("a password does not belong in the store's URL, where others can read it; put it into a passfile")]
+    #[error(
+        "a password does not belong in the store's URL, where others can read it; put it into a passfile: \
+             passfile in [store], --store-passfile of certus up, or PGPASSFILE"
+    )]
     Password,
     /// No such URL.
     #[error("the store's URL cannot be read: {0}")]

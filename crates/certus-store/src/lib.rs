@@ -25,9 +25,23 @@ use std::sync::Arc;
 use certus_ca::ports::{Store, StoreError};
 
 pub use config::{StoreUrl, StoreUrlError};
+pub use migration::KNOWN as KNOWN_SCHEMA;
 pub use password::Password;
 pub use postgres::PostgresConfig;
 pub use sqlite::SqliteConfig;
+
+/// The schema that a store has, without changing or making anything: 0 when there is none yet, otherwise to be compared
+/// with [`KNOWN_SCHEMA`].
+///
+/// # Errors
+///
+/// [`StoreError::Unavailable`] when it cannot be reached.
+pub async fn schema(url: &StoreUrl) -> Result<u32, StoreError> {
+    match url {
+        StoreUrl::Sqlite(config) => sqlite::schema(config),
+        StoreUrl::Postgres(config) => postgres::found_schema(config).await,
+    }
+}
 
 /// Opens a store and brings its schema up to date. It closes when the last clone of the returned handle is dropped;
 /// writes that had queued by then are still committed.

@@ -24,8 +24,8 @@ pub(crate) const SQLITE: &[Migration] =
 pub(crate) const POSTGRES: &[Migration] =
     &[Migration { version: 1, name: "initial", sql: include_str!("../migrations/postgres/V1__initial.sql") }];
 
-/// The schema this binary knows.
-pub(crate) const KNOWN: u32 = 1;
+/// The schema that this version reads and writes.
+pub const KNOWN: u32 = 1;
 
 /// Refuses a store that a newer version has migrated.
 pub(crate) fn refuse_newer(found: u32) -> Result<(), StoreError> {

@@ -45,6 +45,12 @@ pub(crate) async fn connect(config: &PostgresConfig) -> Result<Database, StoreEr
     Ok(Database::new(queue, Box::new(readers::Readers::new(hosts))))
 }
 
+/// The schema of the database; 0 when there is none.
+pub(crate) async fn found_schema(config: &PostgresConfig) -> Result<u32, StoreError> {
+    let hosts = hosts::Hosts::new(config, TaskTracker::new())?;
+    migrate::schema(&hosts.connect().await.map_err(fault::unreachable)?.client).await
+}
+
 /// Every statement this backend prepares.
 pub(crate) fn statements() -> Vec<&'static str> {
     [batch::ALL, migrate::ALL, sql_authority::ALL, sql_issuance::ALL, sql_job::ALL, sql_order::ALL, sql_read::ALL]

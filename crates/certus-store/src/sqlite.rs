@@ -58,6 +58,18 @@ pub(crate) async fn connect(config: &SqliteConfig) -> Result<Database, StoreErro
     Ok(Database::new(queue, Box::new(readers::SharedReaders(readers))))
 }
 
+/// The schema of the file; 0 when there is none.
+pub(crate) fn schema(config: &SqliteConfig) -> Result<u32, StoreError> {
+    if !config
+        .path
+        .try_exists()
+        .map_err(|error| StoreError::unavailable("the SQLite file cannot be looked at", error))?
+    {
+        return Ok(0);
+    }
+    open::schema(&open::reader(&config.path).map_err(fault::unavailable)?)
+}
+
 /// Every statement this backend prepares.
 pub(crate) fn statements() -> Vec<&'static str> {
     [

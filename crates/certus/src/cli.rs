@@ -182,11 +182,11 @@ pub(crate) struct InitArgs {
     #[arg(long, value_name = "SUFFIX,…", value_delimiter = ',', value_parser = dns_name)]
     pub(crate) permit_names: Vec<DnsName>,
     /// Use this issuing certificate: PEM, its root last
-    #[arg(long, value_name = "FILE", requires = "issuer_key")]
+    #[arg(long, value_name = "FILE")]
     #[arg(conflicts_with_all = ["key", "name", "organization", "country", "permit_names"])]
     pub(crate) issuer_chain: Option<PathBuf>,
     /// Its private key: PKCS#8 in PEM
-    #[arg(long, value_name = "FILE", requires = "issuer_chain")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) issuer_key: Option<PathBuf>,
     /// Encrypt the keys under the passphrase in this file, which every start reads
     #[arg(long, value_name = "FILE", conflicts_with = "credential")]
@@ -229,6 +229,12 @@ pub(crate) struct UpArgs {
     /// The store: sqlite, or postgres://USER@HOST/DATABASE [default: sqlite]
     #[arg(long, value_name = "URL")]
     pub(crate) store: Option<String>,
+    /// Look PostgreSQL's password up in this file, in the format of .pgpass, mode 0600 [default: $PGPASSFILE]
+    #[arg(long, value_name = "FILE", requires = "store")]
+    pub(crate) store_passfile: Option<PathBuf>,
+    /// PostgreSQL's password is this credential of the service manager ($CREDENTIALS_DIRECTORY/NAME)
+    #[arg(long, value_name = "NAME", requires = "store", conflicts_with = "store_passfile")]
+    pub(crate) store_credential: Option<String>,
     /// Ask this resolver [default: those of /etc/resolv.conf]
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) resolver: Option<SocketAddr>,

@@ -204,7 +204,7 @@ pub(crate) async fn store(
     surroundings: &Surroundings,
     hooks: Hooks,
 ) -> anyhow::Result<Arc<dyn Store>> {
-    let url = store_url(config, surroundings)?;
+    let url = store_url(&config.directory, &config.store, surroundings)?;
     let store = certus_store::connect(&url).await.context("the store cannot be opened")?;
     Ok((hooks.store)(store))
 }
@@ -280,21 +280,25 @@ fn read(path: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
 }
 
-fn store_url(config: &Config, surroundings: &Surroundings) -> anyhow::Result<StoreUrl> {
-    let url = &config.store.url;
-    let database = StateDir::of(&config.directory).database();
-    let parsed = StoreUrl::parse(url, &database).context("the setting url of [store] cannot be used")?;
+/// Where the store is that the settings of this directory name.
+pub(crate) fn store_url(
+    directory: &Path,
+    store: &config::Store,
+    surroundings: &Surroundings,
+) -> anyhow::Result<StoreUrl> {
+    let database = StateDir::of(directory).database();
+    let parsed = StoreUrl::parse(&store.url, &database).context("the setting url of [store] cannot be used")?;
     let mut parsed = match parsed {
         StoreUrl::Sqlite(mut sqlite) => {
-            sqlite.path = config.directory.join(&sqlite.path);
+            sqlite.path = directory.join(&sqlite.path);
             StoreUrl::Sqlite(sqlite)
         }
         StoreUrl::Postgres(postgres) => StoreUrl::Postgres(postgres),
     };
-    if let Some(passfile) = config.store.passfile.as_ref().or(surroundings.passfile.as_ref()) {
+    if let Some(passfile) = store.passfile.as_ref().or(surroundings.passfile.as_ref()) {
         parsed = parsed.with_passfile(passfile);
     }
-    if let Some(password) = surroundings.secret(&config.store.password)? {
+    if let Some(password) = surroundings.secret(&store.password)? {
         parsed = parsed.with_password(Password::new(password.reveal()));
     }
     Ok(parsed)

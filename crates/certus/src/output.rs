@@ -1,6 +1,6 @@
 //! What a person or a script reads: text on standard output, or one JSON document with a schema's name in it.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 use anstyle::{AnsiColor, Style};
 use anyhow::Context;
@@ -20,7 +20,11 @@ pub(crate) const HEADING: Style = Style::new().bold();
 /// Writes text to standard output as it is; colours are dropped where nobody sees them.
 pub(crate) fn text(text: &str) -> anyhow::Result<()> {
     let mut out = anstream::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("standard output cannot be written to")
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // Whoever read has seen enough, as `head` has.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("standard output cannot be written to"),
+    }
 }
 
 /// Writes a document with `schema` named `certus.<name>/1`.

@@ -41,7 +41,7 @@ pub(crate) struct Plan {
     pub(crate) signing: Signing,
     /// Where the passphrase of the keys is read from at every start, and what it is now.
     pub(crate) passphrase: (SecretSource, Option<Secret>),
-    pub(crate) store: String,
+    pub(crate) store: config::Store,
 }
 
 /// Who signs.
@@ -218,11 +218,15 @@ impl Plan {
 
     fn sample(&self) -> String {
         let quoted = |text: &str| toml::Value::from(text).to_string();
-        let passphrase = match &self.passphrase.0 {
+        let source = |source: &SecretSource, file: &str| match source {
             SecretSource::None => String::new(),
-            SecretSource::File(path) => format!("passphrase_file = {}\n", quoted(&path.to_string_lossy())),
+            SecretSource::File(path) => format!("{file} = {}\n", quoted(&path.to_string_lossy())),
             SecretSource::Credential(name) => format!("credential = {}\n", quoted(name)),
         };
+        let passphrase = source(&self.passphrase.0, "passphrase_file");
+        let passfile =
+            self.store.passfile.as_ref().map(|path| format!("passfile = {}\n", quoted(&path.to_string_lossy())));
+        let password = source(&self.store.password, "password_file");
         sample::text(&Choices {
             external_url: &self.external_url,
             pki_url: &self.pki_url,
@@ -230,7 +234,8 @@ impl Plan {
             pki_listen: self.pki_listen,
             issuer: ISSUER,
             passphrase,
-            store: &self.store,
+            store: &self.store.url,
+            store_secret: passfile.unwrap_or(password),
         })
     }
 }

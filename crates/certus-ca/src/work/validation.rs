@@ -53,9 +53,11 @@ async fn run(ca: &Ca, job: LeasedJob, slot: Slot) {
     let Some(_turn) = slot.turn().await else { return };
     let Task::Validate { authorization, challenge } = job.job.task else { return };
     match validate(ca, &job, authorization, challenge).await {
-        Ok(Outcome::Settled(status)) => {
+        Ok(Outcome::Settled { status, identifier, why }) => {
+            let why = why.as_deref();
             tracing::info!(
-                authorization.id = %authorization, request.id = %job.job.request, status, "authorization settled"
+                authorization.id = %authorization, request.id = %job.job.request, identifier, status, why,
+                "authorization settled"
             );
         }
         Ok(Outcome::Unwanted) => drop_job(ca, &job).await,
@@ -66,7 +68,12 @@ async fn run(ca: &Ca, job: LeasedJob, slot: Slot) {
 }
 
 enum Outcome {
-    Settled(&'static str),
+    Settled {
+        status: &'static str,
+        identifier: String,
+        /// What was wrong, as the client is told; an operator is asked about it.
+        why: Option<String>,
+    },
     Unwanted,
 }
 
@@ -139,7 +146,13 @@ async fn settle(
         let mut audit = own_event(now, Action::AuthorizationSettled, id.to_string());
         audit.request = Some(job.job.request);
         match store.settle_authorization(job.lease, version, &settled, audit).await {
-            Ok(()) => return Ok(Outcome::Settled(settled.status(now).name())),
+            Ok(()) => {
+                return Ok(Outcome::Settled {
+                    status: settled.status(now).name(),
+                    identifier: settled.identifier.value(),
+                    why: outcome.err().map(|problem| problem.detail),
+                });
+            }
             Err(StoreError::Conflict) => {}
             Err(error) => return Err(error.into()),
         }

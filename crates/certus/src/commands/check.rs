@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -92,7 +93,7 @@ pub(super) async fn run(args: &AtArgs, surroundings: &Surroundings, hooks: Hooks
     let config = Config::load(&directory).map_err(anyhow::Error::from);
     if let Some(config) = findings.take("settings", config, |config| config.directory.display().to_string()) {
         let state = StateDir::of(&config.directory);
-        check_state_directory(&mut findings, &state);
+        let ours = check_state_directory(&mut findings, &state);
         let issuers = check_issuers(&mut findings, &config, surroundings, hooks, now).await;
         check_root(&mut findings, &config, &state, now);
         let sealing = compose::sealing_keys(&config, surroundings);
@@ -101,16 +102,11 @@ pub(super) async fn run(args: &AtArgs, surroundings: &Surroundings, hooks: Hooks
         });
         check_resolver(&mut findings, &config).await;
         check_descriptors(&mut findings);
-        match state.try_lock() {
-            Ok(Locked::Taken(_lock)) => {
-                findings.add("running", State::Ok, "no authority is at work here");
-                // Both held at once, as a start holds them.
-                let _acme = check_listener(&mut findings, "listen", config.listen).await;
-                let _pki = check_listener(&mut findings, "pki_listen", config.pki_listen).await;
-                check_store(&mut findings, &config, surroundings, hooks, &issuers, now).await;
-            }
-            Ok(Locked::Held { pid }) => check_running(&mut findings, &config, &state, pid).await,
-            Err(error) => findings.add("running", State::Fail, format!("{error:#}")),
+        if ours {
+            look_at_work(&mut findings, &config, &state, surroundings, hooks, &issuers, now).await;
+        } else {
+            // What this user made there, the authority's own could not open.
+            findings.add("store", State::Warn, "not looked at, since the state directory is not this user's");
         }
     }
     findings.ok = findings.checks.iter().all(|finding| finding.state != State::Fail);
@@ -122,23 +118,50 @@ pub(super) async fn run(args: &AtArgs, surroundings: &Surroundings, hooks: Hooks
     Ok(if findings.ok { Exit::Done } else { Exit::NotInOrder })
 }
 
-fn check_state_directory(findings: &mut Findings, state: &StateDir) {
-    let shown = state.path().display();
-    match unix::mode_and_owner(state.path()) {
-        Ok((mode, _)) if mode & 0o077 != 0 => {
-            findings.add(
-                "state directory",
-                State::Fail,
-                format!("{shown} has mode {mode:04o}; run: chmod 700 {shown}"),
-            );
+/// Ports and store, if no authority is at work; otherwise it is asked.
+async fn look_at_work(
+    findings: &mut Findings,
+    config: &Config,
+    state: &StateDir,
+    surroundings: &Surroundings,
+    hooks: Hooks,
+    issuers: &BTreeSet<String>,
+    now: Timestamp,
+) {
+    match state.try_lock() {
+        Ok(Locked::Taken(_lock)) => {
+            findings.add("running", State::Ok, "no authority is at work here");
+            // Both held at once, as a start holds them.
+            let _acme = check_listener(findings, "listen", config.listen).await;
+            let _pki = check_listener(findings, "pki_listen", config.pki_listen).await;
+            check_store(findings, config, surroundings, hooks, issuers, now).await;
         }
-        Ok((_, owner)) if owner != unix::own_user() => {
-            let detail = format!("{shown} belongs to user {owner}; check and serve as that user");
-            findings.add("state directory", State::Fail, detail);
-        }
-        Ok(_) => findings.add("state directory", State::Ok, shown.to_string()),
-        Err(error) => findings.add("state directory", State::Fail, format!("{shown} cannot be looked at: {error}")),
+        Ok(Locked::Held { pid }) => check_running(findings, config, state, pid).await,
+        Err(error) => findings.add("running", State::Fail, format!("{error:#}")),
     }
+}
+
+/// Says whether it belongs to the user who asks.
+fn check_state_directory(findings: &mut Findings, state: &StateDir) -> bool {
+    let shown = state.path().display();
+    let (mode, owner) = match unix::mode_and_owner(state.path()) {
+        Ok(found) => found,
+        Err(error) => {
+            findings.add("state directory", State::Fail, format!("{shown} cannot be looked at: {error}"));
+            return false;
+        }
+    };
+    let ours = owner == unix::own_user();
+    if mode & 0o077 != 0 {
+        let detail = format!("{shown} has mode {mode:04o}; run: chmod 700 {shown}");
+        findings.add("state directory", State::Fail, detail);
+    } else if !ours {
+        let detail = format!("{shown} belongs to user {owner}; check and serve as that user");
+        findings.add("state directory", State::Fail, detail);
+    } else {
+        findings.add("state directory", State::Ok, shown.to_string());
+    }
+    ours
 }
 
 async fn check_issuers(
@@ -199,7 +222,14 @@ fn check_root(findings: &mut Findings, config: &Config, state: &StateDir, now: T
     let Some(root) = findings.take("root", root, |root| root.subject_text()) else { return };
     findings.expiry("root: validity", root.not_after(), now, "every client has to be given a new root before");
     match compose::root_crl(config) {
-        Ok(None) => findings.add("root CRL", State::Ok, "none here: the root is somebody else's"),
+        Ok(None) => findings.add(
+            "root CRL",
+            State::Ok,
+            format!(
+                "none here: right if the root is somebody else's; if it is yours, put its CRL at {}",
+                config.root_crl.display()
+            ),
+        ),
         Ok(Some(der)) => match CertificateList::parse(&der) {
             Ok(crl) if crl.verify(root.public_key()).is_err() => {
                 let detail = format!("{} is not signed by the root", config.root_crl.display());
@@ -218,6 +248,18 @@ fn check_root(findings: &mut Findings, config: &Config, state: &StateDir, now: T
     if key.exists() {
         let detail = format!("{} is still here; move it offline, the authority never opens it", key.display());
         findings.add("root key", State::Warn, detail);
+        check_private(findings, "root key: mode", &key);
+    }
+    check_private(findings, "database: mode", &state.database());
+}
+
+/// A file that nobody else may read, if it is there.
+fn check_private(findings: &mut Findings, check: &str, path: &Path) {
+    if let Ok((mode, _)) = unix::mode_and_owner(path)
+        && mode & 0o077 != 0
+    {
+        let shown = path.display();
+        findings.add(check, State::Fail, format!("{shown} has mode {mode:04o}; run: chmod 600 {shown}"));
     }
 }
 
@@ -262,6 +304,25 @@ async fn check_store(
     issuers: &BTreeSet<String>,
     now: Timestamp,
 ) {
+    // Looked at before it is opened: opening makes what is not there, and migrates what is old.
+    let found = match compose::store_url(&config.directory, &config.store, surroundings) {
+        Ok(url) => certus_store::schema(&url).await.map_err(anyhow::Error::from),
+        Err(error) => Err(error),
+    };
+    match found {
+        Err(error) => return findings.add("store", State::Fail, format!("{error:#}")),
+        Ok(0) => {
+            let detail = format!("{} is new: the first start makes its tables", config.store.url);
+            return findings.add("store", State::Ok, detail);
+        }
+        Ok(found) if found < certus_store::KNOWN_SCHEMA => {
+            let known = certus_store::KNOWN_SCHEMA;
+            let detail = format!("has schema {found}; a start migrates it to {known}, so back it up before");
+            return findings.add("store", State::Warn, detail);
+        }
+        // One that is newer is refused with the version needed.
+        Ok(_) => {}
+    }
     let opened = compose::store(config, surroundings, hooks).await;
     let Some(store) = findings.take("store", opened, |_| format!("{} is reachable and migrated", config.store.url))
     else {
@@ -297,8 +358,8 @@ async fn look_into(
         let chain = CertificateChain::from_pem(&pem).with_context(|| format!("the issuer {id} of the store"))?;
         let Some(issuer) = chain.certificates().first().filter(|issuer| issuer.not_after() > now) else { continue };
         let detail = format!(
-            "is known to the store, but has no table in [authority.issuers], so nobody signs its CRLs; put its table back, \
-             or mend the one above, until {}",
+            "is known to the store, but has no table in [authority.issuers], so nobody signs its CRLs; put its table back \
+             until {}",
             issuer.not_after()
         );
         findings.add(format!("former issuer {}", issuer.subject_text()), State::Warn, detail);

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::absolute;
 use crate::cli::InitArgs;
 use crate::compose::{self, Surroundings};
-use crate::config::{ExternalUrl, PkiUrl, SecretSource};
+use crate::config::{self, ExternalUrl, PkiUrl, SecretSource};
 use crate::exit::{Exit, usage};
 use crate::output::{self, HEADING};
 use crate::plan::{Made, Plan, Signing};
@@ -71,9 +71,10 @@ fn plan(args: InitArgs, surroundings: &Surroundings) -> anyhow::Result<Plan> {
         // Whoever was asked for something is asked for this as well.
         (None, None) if asked && !chosen_new => ask_existing()?,
         (None, None) => None,
-        (Some(_), None) | (None, Some(_)) => {
-            return Err(usage("--issuer-chain and --issuer-key belong together"));
-        }
+        (Some(chain), None) if answers == Answers::Asked => Some((chain, ask_issuer_key()?)),
+        (None, Some(key)) if answers == Answers::Asked => Some((ask_issuer_chain()?, key)),
+        (Some(_), None) => return Err(usage("--issuer-chain needs --issuer-key <FILE>, its private key")),
+        (None, Some(_)) => return Err(usage("--issuer-key needs --issuer-chain <FILE>, its certificates")),
     };
     let signing = match existing {
         Some((chain, key)) => Signing::Existing { chain, key },
@@ -105,7 +106,7 @@ fn plan(args: InitArgs, surroundings: &Surroundings) -> anyhow::Result<Plan> {
         pki_url,
         signing,
         passphrase: (source, passphrase),
-        store: args.store,
+        store: config::Store { url: args.store, password: SecretSource::None, passfile: None },
     })
 }
 
@@ -157,6 +158,10 @@ fn ask_existing() -> anyhow::Result<Option<(PathBuf, PathBuf)>> {
     if !exists {
         return Ok(None);
     }
+    Ok(Some((ask_issuer_chain()?, ask_issuer_key()?)))
+}
+
+fn ask_issuer_chain() -> anyhow::Result<PathBuf> {
     let chain = Text::new("Which file has its chain?")
         .with_help_message("PEM: the issuing certificate first, its root last")
         .with_validator(|text: &str| {
@@ -168,6 +173,10 @@ fn ask_existing() -> anyhow::Result<Option<(PathBuf, PathBuf)>> {
         })
         .prompt()
         .context("no answer")?;
+    Ok(chain.into())
+}
+
+fn ask_issuer_key() -> anyhow::Result<PathBuf> {
     let key = Text::new("Which file has its private key?")
         .with_help_message("PKCS#8 in PEM; it is copied into the new authority")
         .with_validator(|text: &str| {
@@ -178,7 +187,7 @@ fn ask_existing() -> anyhow::Result<Option<(PathBuf, PathBuf)>> {
         })
         .prompt()
         .context("no answer")?;
-    Ok(Some((chain.into(), key.into())))
+    Ok(key.into())
 }
 
 fn ask_key() -> anyhow::Result<KeyAlgorithm> {

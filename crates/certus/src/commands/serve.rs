@@ -1,5 +1,6 @@
 //! `certus ca serve`, and the serving that `certus up` shares with it.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -58,8 +59,15 @@ impl Listeners {
 
 /// Binds one; says which setting, and what to do.
 pub(super) async fn listen(setting: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| {
-        format!("{setting} = {address} cannot be listened on; stop what listens there, or change {setting}")
+    TcpListener::bind(address).await.map_err(|error| {
+        let mend = if error.kind() == ErrorKind::PermissionDenied {
+            "ports below 1024 need root, or CAP_NET_BIND_SERVICE"
+        } else if error.kind() == ErrorKind::AddrNotAvailable {
+            &format!("this machine has no such address; change {setting}")
+        } else {
+            &format!("stop what listens there, or change {setting}")
+        };
+        anyhow::Error::new(error).context(format!("{setting} = {address} cannot be listened on; {mend}"))
     })
 }
 

@@ -40,7 +40,7 @@ pub(super) async fn run(args: &UpArgs, surroundings: &Surroundings, hooks: Hooks
     }
     let (config, listeners) = match prepare(args, &directory).await? {
         Prepared::Known(config) => (*config, None),
-        Prepared::New(listeners) => (make(args, &directory, &listeners).await?, Some(listeners)),
+        Prepared::New(listeners) => (make(args, &directory, &listeners, surroundings).await?, Some(listeners)),
     };
     telemetry::start(&config.log)?;
     let lock = StateDir::of(&directory).lock()?;
@@ -171,10 +171,21 @@ fn known(args: &UpArgs, mut config: Config) -> anyhow::Result<Config> {
 }
 
 /// Makes a laboratory for the listeners that are bound.
-async fn make(args: &UpArgs, directory: &Path, listeners: &Listeners) -> anyhow::Result<Config> {
+async fn make(
+    args: &UpArgs,
+    directory: &Path,
+    listeners: &Listeners,
+    surroundings: &Surroundings,
+) -> anyhow::Result<Config> {
     let (acme, pki) = (local(&listeners.acme)?, local(&listeners.pki)?);
     let store = args.store.clone().unwrap_or_else(|| config::defaults::STORE.to_owned());
     check_store(&store)?;
+    let passfile = args.store_passfile.as_deref().map(absolute).transpose()?;
+    let password = args.store_credential.clone().map_or(SecretSource::None, SecretSource::Credential);
+    let store = config::Store { url: store, password, passfile };
+    // A store that cannot be reached would be what the laboratory is bound to from now on.
+    let url = compose::store_url(directory, &store, surroundings)?;
+    certus_store::schema(&url).await.context("nothing was made: the store cannot be opened")?;
     let plan = Plan {
         directory: directory.to_owned(),
         external_url: external_url(acme.port())?,

@@ -21,12 +21,14 @@ pub struct Choices<'a> {
     pub passphrase: String,
     /// The store.
     pub store: &'a str,
+    /// How its password is found, as a line of TOML; empty for none.
+    pub store_secret: String,
 }
 
 /// The text of the file. Uncommenting any of its settings changes nothing: each says the default.
 #[must_use]
 pub fn text(choices: &Choices<'_>) -> String {
-    let Choices { external_url, pki_url, listen, pki_listen, issuer, passphrase, store } = choices;
+    let Choices { external_url, pki_url, listen, pki_listen, issuer, passphrase, store, store_secret } = choices;
     let quoted = |text: &str| toml::Value::from(text).to_string();
     let external_url = quoted(external_url.as_str());
     let pki_url = quoted(pki_url.as_str());
@@ -113,7 +115,7 @@ key = "state/issuer/{issuer}.key"
 # "postgres://user@host,host2/database?sslmode=verify-full&sslrootcert=/path/root.pem". A password never stands here:
 # passfile = "…" (PostgreSQL's format), password_file = "…" or credential = "…".
 url = {store}
-
+{store_secret}
 [log]
 # error, warn, info, debug or trace; by module as "info,certus_validate=debug". Text or json, to standard error.
 #level = "info"

@@ -32,6 +32,7 @@ fn sample() -> String {
         pki_listen: "127.0.0.1:80".parse().unwrap(),
         issuer: "issuing-1",
         passphrase: String::new(),
+        store_secret: String::new(),
         store: "sqlite",
     })
 }

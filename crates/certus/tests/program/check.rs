@@ -1,6 +1,6 @@
 //! `certus ca check` finds what would keep an authority from starting, and says what to do.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use serde_json::Value;
 
@@ -42,10 +42,16 @@ fn a_new_authority_is_in_order() {
         "running",
         "listen",
         "pki_listen",
-        "store",
-        "external URL",
-        "clock",
     ] {
+        assert_eq!(finding(&report, check).0, "ok", "{check}");
+    }
+    // Looking makes nothing: a start does.
+    let (state, detail) = finding(&report, "store");
+    assert!(state == "ok" && detail.contains("is new"), "{detail}");
+    assert!(!site.state("certus.db").exists());
+    assert_eq!(site.serve().end(), Some(0));
+    let report = run(&mut site.ca(&["check", "--json"])).well().json();
+    for check in ["store", "external URL", "clock"] {
         assert_eq!(finding(&report, check).0, "ok", "{check}");
     }
     let (state, detail) = finding(&report, "root key");
@@ -53,6 +59,33 @@ fn a_new_authority_is_in_order() {
     assert!(detail.contains("move it offline"), "{detail}");
     std::fs::rename(site.state("root.key"), site.dir.join("elsewhere")).unwrap();
     assert!(!run(&mut site.ca(&["check"])).well().out.contains("root key"));
+}
+
+/// What another user made in the state directory, the authority's own could not open.
+#[test]
+fn nothing_is_made_in_another_users_state_directory() {
+    if !is_root() {
+        return;
+    }
+    let site = Site::new(&[]);
+    std::os::unix::fs::chown(site.state(""), Some(NOBODY), None).unwrap();
+    let before = names(&site);
+    fails(&site, "state directory", "belongs to user 65534");
+    assert_eq!(names(&site), before);
+}
+
+/// The unprivileged user of every Unix.
+const NOBODY: u32 = 65_534;
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
+fn names(site: &Site) -> Vec<std::ffi::OsString> {
+    let mut names: Vec<_> =
+        std::fs::read_dir(site.state("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    names
 }
 
 #[test]
@@ -134,7 +167,7 @@ fn an_issuer_without_a_table_is_missed_as_long_as_its_certificates_live() {
     let checks = report["checks"].as_array().unwrap();
     let missed = checks.iter().find(|check| check["check"].as_str().unwrap().starts_with("former issuer")).unwrap();
     assert_eq!(missed["state"], "warn");
-    assert!(missed["detail"].as_str().unwrap().contains("put the table back"), "{missed}");
+    assert!(missed["detail"].as_str().unwrap().contains("put its table back"), "{missed}");
 }
 
 #[test]

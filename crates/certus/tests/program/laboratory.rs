@@ -1,5 +1,6 @@
 //! `certus up`: a laboratory in one command, and nothing of it elsewhere.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -138,4 +139,12 @@ fn a_password_is_never_an_argument() {
     let ended = run(&mut up(&lab, &["--store", "postgres://certus:geheim@localhost/certus"])).refused(2, "passfile");
     assert!(!ended.err.contains("geheim") && !ended.out.contains("geheim"), "{ended:?}");
     assert!(!lab.exists());
+    // A store that cannot be reached is not what a laboratory is bound to.
+    let passfile = temporary.path().join("pass");
+    std::fs::write(&passfile, "*:*:*:*:geheim\n").unwrap();
+    std::fs::set_permissions(&passfile, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let store = ["--store", "postgres://certus@127.0.0.1:1/certus?sslmode=disable", "--store-passfile"];
+    let words = [&store[..], &[passfile.to_str().unwrap()]].concat();
+    run(&mut up(&lab, &words)).refused(1, "nothing was made: the store cannot be opened");
+    assert!(!lab.join("certus.toml").exists());
 }
