@@ -7,6 +7,7 @@ use std::sync::Arc;
 use certus_acme::{Problem, ProblemKind, RawIdentifier};
 use certus_pki::{Clock, KeyAlgorithm, ManualClock, SystemClock};
 use certus_testkit::{Answer, Http01Target, Setup, TestAuthority, TestClient};
+use futures_util::future::join_all;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::{Value, json};
@@ -98,6 +99,15 @@ impl World {
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.authority.external_url)
     }
+}
+
+/// Opens so many connections that so many requests can be sent at once. Without, each would come when its own handshake
+/// is done, and the one before it might have been answered by then.
+pub(crate) async fn connect(client: &TestClient, count: usize) {
+    let url = &client.directory().new_nonce;
+    let answers = join_all((0..count).map(|_| client.http().get(url))).await;
+    assert!(answers.into_iter().all(|answer| answer.unwrap().status == 204));
+    assert!(client.http().connections_opened() >= u64::try_from(count).unwrap());
 }
 
 /// The identifier of a DNS name, as it stands in requests.
