@@ -145,6 +145,7 @@ impl Nonces for NonceBook {
 mod tests {
     use super::*;
     use std::collections::HashSet;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
 
@@ -160,6 +161,48 @@ mod tests {
             ["", "x", "AAAA", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "=", "\u{e9}"]
         {
             assert_eq!(book.redeem(bad, NOW).await, Err(NonceError::Foreign), "{bad}");
+        }
+    }
+
+    // conformance: 8555-6.5-07
+    #[tokio::test]
+    async fn of_two_tasks_with_one_nonce_one_redeems_it() {
+        let book = NonceBook::new();
+        let nonce = book.issue(NOW);
+        let results = tokio::join!(book.redeem(&nonce, NOW), book.redeem(&nonce, NOW));
+        assert_eq!(results, (Ok(()), Err(NonceError::Used)));
+    }
+
+    // conformance: 8555-6.5-07
+    #[test]
+    fn of_two_threads_with_one_nonce_one_redeems_it() {
+        let book = NonceBook::new();
+        let nonces: Vec<String> = (0..20_000).map(|_| book.issue(NOW)).collect();
+        let arrived = AtomicUsize::new(0);
+        // They wait for each other before every nonce, and there are many: between looking and writing down there is
+        // little time to come between.
+        let redeem_all = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let mut results = Vec::new();
+            for nonce in &nonces {
+                let both = arrived.fetch_add(1, Ordering::SeqCst) / 2 * 2 + 2;
+                let mut looks = 0;
+                while arrived.load(Ordering::SeqCst) < both {
+                    looks += 1;
+                    // The processor is given up only where there may be no second one.
+                    if looks % 1000 == 0 { std::thread::yield_now() } else { std::hint::spin_loop() }
+                }
+                results.push(runtime.block_on(book.redeem(nonce, NOW)));
+            }
+            results
+        };
+        let (one, other) = std::thread::scope(|scope| {
+            let other = scope.spawn(redeem_all);
+            (redeem_all(), other.join().unwrap())
+        });
+        for results in one.into_iter().zip(other) {
+            let ((Ok(()), Err(error)) | (Err(error), Ok(()))) = results else { panic!("{results:?}") };
+            assert_eq!(error, NonceError::Used);
         }
     }
 

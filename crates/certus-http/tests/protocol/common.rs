@@ -7,6 +7,7 @@ use std::sync::Arc;
 use certus_acme::{Problem, ProblemKind, RawIdentifier};
 use certus_pki::{Clock, KeyAlgorithm, ManualClock, SystemClock};
 use certus_testkit::{Answer, Http01Target, Setup, TestAuthority, TestClient};
+use futures_util::future::join_all;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::{Value, json};
@@ -97,6 +98,19 @@ impl World {
     /// The URL of a path of the authority.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.authority.external_url)
+    }
+}
+
+/// Opens so many connections that so many requests can be sent at once. Without, each would come when its own handshake
+/// is done, and the one before it might have been answered by then.
+pub(crate) async fn connect(client: &TestClient, count: usize) {
+    let (http, url) = (client.http(), &client.directory().new_nonce);
+    http.forget_connections();
+    let wanted = http.connections_opened() + u64::try_from(count).unwrap();
+    // Again where one request was so quick that another came over its connection.
+    while http.connections_opened() < wanted {
+        let answers = join_all((0..count).map(|_| http.get(url))).await;
+        assert!(answers.into_iter().all(|answer| answer.unwrap().status == 204));
     }
 }
 

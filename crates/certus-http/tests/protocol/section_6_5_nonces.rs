@@ -8,7 +8,7 @@ use certus_testkit::{Answer, RawHttp, TestClient};
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::common::{Resources, World, assert_refused, order_for};
+use crate::common::{Resources, World, assert_refused, connect, order_for};
 
 // conformance: 8555-6.5-01 8555-6.5-02
 #[tokio::test(flavor = "multi_thread")]
@@ -124,6 +124,7 @@ async fn of_fifty_requests_at_once_with_one_nonce_one_succeeds() {
     let client = world.client().await;
     let url = client.directory().new_order.clone();
     let body = client.forge(&url, order_for(&["a.localhost"]).to_string()).await.unwrap().body().unwrap();
+    connect(&client, 50).await;
     let answers = join_all((0..50).map(|_| client.send(&url, body.clone()))).await;
     let (mut made, mut refused) = (0, 0);
     for answer in answers {

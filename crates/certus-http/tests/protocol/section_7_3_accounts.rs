@@ -9,7 +9,7 @@ use certus_testkit::{Answer, RawHttp, TestClient};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::common::{Resources, World, assert_malformed, assert_refused, order_for};
+use crate::common::{Resources, World, assert_malformed, assert_refused, connect, order_for};
 
 async fn new_account(client: &TestClient, payload: &Value) -> Answer {
     client.post(&client.directory().new_account, payload).await.unwrap()
@@ -150,6 +150,7 @@ async fn only_return_existing_makes_nothing() {
 async fn a_key_never_has_two_accounts() {
     let world = World::new().await;
     let client = world.stranger().await;
+    connect(&client, 20).await;
     let answers = join_all((0..20).map(|_| async { new_account(&client, &json!({})).await })).await;
     assert!(answers.iter().all(|answer| matches!(answer.status, 200 | 201)), "{answers:?}");
     assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1, "{answers:?}");

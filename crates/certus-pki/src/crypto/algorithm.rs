@@ -191,8 +191,17 @@ mod tests {
             assert_eq!(data_encoding::HEXLOWER.encode(algorithm.identifier_der()), hex);
             assert_eq!(SignatureAlgorithm::from_identifier_der(algorithm.identifier_der()), Some(algorithm));
         }
-        let sha1_with_rsa = data_encoding::HEXLOWER.decode(b"300d06092a864886f70d0101050500").unwrap();
-        assert_eq!(SignatureAlgorithm::from_identifier_der(&sha1_with_rsa), None);
+        for (absent, hex) in [
+            ("md2WithRSA", "300d06092a864886f70d0101020500"),
+            ("md5WithRSA", "300d06092a864886f70d0101040500"),
+            ("sha1WithRSA", "300d06092a864886f70d0101050500"),
+            ("sha1WithRSA of OIW", "300906052b0e03021d0500"),
+            ("ecdsa-with-SHA1", "300906072a8648ce3d0401"),
+            ("dsa-with-sha1", "300906072a8648ce380403"),
+        ] {
+            let der = data_encoding::HEXLOWER.decode(hex.as_bytes()).unwrap();
+            assert_eq!(SignatureAlgorithm::from_identifier_der(&der), None, "{absent}");
+        }
         assert_eq!(KeyAlgorithm::EcP256.signature_algorithm(), SignatureAlgorithm::EcdsaSha256);
         assert_eq!(KeyAlgorithm::EcP384.signature_algorithm(), SignatureAlgorithm::EcdsaSha384);
         assert_eq!(KeyAlgorithm::EcP521.signature_algorithm(), SignatureAlgorithm::EcdsaSha512);

@@ -15,10 +15,18 @@ const SUBJECT_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2
 const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
 
 fn usages(certificate: &Certificate) -> Vec<KeyUsage> {
-    [KeyUsage::DigitalSignature, KeyUsage::KeyCertSign, KeyUsage::CrlSign, KeyUsage::KeyEncipherment]
-        .into_iter()
-        .filter(|usage| certificate.key_usage(*usage) == Some(true))
-        .collect()
+    let all = [
+        KeyUsage::DigitalSignature,
+        KeyUsage::NonRepudiation,
+        KeyUsage::KeyEncipherment,
+        KeyUsage::DataEncipherment,
+        KeyUsage::KeyAgreement,
+        KeyUsage::KeyCertSign,
+        KeyUsage::CrlSign,
+        KeyUsage::EncipherOnly,
+        KeyUsage::DecipherOnly,
+    ];
+    all.into_iter().filter(|usage| certificate.key_usage(*usage) == Some(true)).collect()
 }
 
 // conformance: BR-7.1.2.1-01 5280-4.2-02 5280-4.2-05
@@ -54,7 +62,10 @@ async fn the_intermediate_is_that_of_the_baseline_requirements() {
     assert_eq!(usages(intermediate), [KeyUsage::KeyCertSign, KeyUsage::CrlSign]);
     assert_eq!(intermediate.extended_key_usage(), Some([SERVER_AUTH].as_slice()));
     assert_eq!(intermediate.authority_key_identifier(), authority.root.subject_key_identifier());
+    let own = intermediate.public_key().key_identifier();
+    assert_eq!(intermediate.subject_key_identifier(), Some(own.as_slice()));
     assert_ne!(intermediate.subject_key_identifier(), authority.root.subject_key_identifier());
+    assert_eq!(intermediate.extension_ids().count(), 8);
     assert_eq!(intermediate.crl_urls(), ["http://pki.example.com/crl/root.crl"]);
     assert_eq!(intermediate.ca_issuers_urls(), ["http://pki.example.com/root.der"]);
     let critical: Vec<_> = intermediate.extension_ids().filter(|id| intermediate.extension(*id).unwrap().0).collect();

@@ -179,6 +179,37 @@ fn a_request_signed_by_another_key_is_refused() {
     assert_eq!(CertificationRequest::parse(&honest.build(&key, &other)), Err(CsrError::Signature));
 }
 
+/// A certificate has the key as it stood in the request, so one that is encoded otherwise than certificates have it is
+/// refused, not put right; the signature under it would hold.
+// conformance: 5280-4.1-07
+#[test]
+fn a_key_in_another_encoding_is_refused() {
+    let forged = Forged { version: 0, attributes: vec![extension_request(&[alternative_name("example.com")])] };
+    let parse = |spki: &[u8], key: &KeyPair| CertificationRequest::parse(&forged.build_for(spki, key));
+    let refused = |error: KeyError| Err(CsrError::Key(error));
+
+    let rsa = KeyPair::generate(KeyAlgorithm::Rsa2048).unwrap();
+    let spki = rsa.public_key().spki_der();
+    assert_eq!(parse(spki, &rsa).unwrap().public_key().spki_der(), spki);
+    // The identifier of RSA with its NULL, and without.
+    let (identifier, bits) = spki[4..].split_at(15);
+    let bare = sequence(&[&identifier[2..13]]);
+    assert_eq!(parse(&sequence(&[&bare, bits]), &rsa), refused(KeyError::Parameters));
+
+    let elliptic = KeyPair::generate(KeyAlgorithm::EcP256).unwrap();
+    let spki = elliptic.public_key().spki_der();
+    assert_eq!(parse(spki, &elliptic).unwrap().public_key().spki_der(), spki);
+    let (identifier, x, y) = (&spki[2..23], &spki[27..59], &spki[59..]);
+    let even_or_odd = y[31] & 1;
+    for (what, point) in
+        [("compressed", [&[2 + even_or_odd], x].concat()), ("hybrid", [&[6 + even_or_odd], x, y].concat())]
+    {
+        let bits = BitStringRef::from_bytes(&point).unwrap().to_der().unwrap();
+        let other = sequence(&[identifier, &bits]);
+        assert_eq!(parse(&other, &elliptic), refused(KeyError::PointEncoding), "{what}");
+    }
+}
+
 // conformance: 8555-7.4-19
 #[test]
 fn requests_with_other_versions_or_several_extension_requests_are_refused() {
@@ -222,11 +253,16 @@ struct Forged {
 
 impl Forged {
     fn build(&self, certified: &KeyPair, signing: &KeyPair) -> Vec<u8> {
+        self.build_for(certified.public_key().spki_der(), signing)
+    }
+
+    /// For a key in any encoding.
+    fn build_for(&self, spki: &[u8], signing: &KeyPair) -> Vec<u8> {
         let attributes: Vec<u8> = self.attributes.concat();
         let info = sequence(&[
             &tlv(Tag::Integer, &[self.version]),
             &[0x30, 0x00],
-            certified.public_key().spki_der(),
+            spki,
             &tlv(Tag::ContextSpecific { constructed: true, number: TagNumber(0) }, &attributes),
         ]);
         let algorithm = signing.default_signature_algorithm();
