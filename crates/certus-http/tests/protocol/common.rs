@@ -105,12 +105,13 @@ impl World {
 /// is done, and the one before it might have been answered by then.
 pub(crate) async fn connect(client: &TestClient, count: usize) {
     let (http, url) = (client.http(), &client.directory().new_nonce);
-    // One that is open could be quick enough to take two requests.
     http.forget_connections();
-    let before = http.connections_opened();
-    let answers = join_all((0..count).map(|_| http.get(url))).await;
-    assert!(answers.into_iter().all(|answer| answer.unwrap().status == 204));
-    assert_eq!(http.connections_opened() - before, u64::try_from(count).unwrap());
+    let wanted = http.connections_opened() + u64::try_from(count).unwrap();
+    // Again where one request was so quick that another came over its connection.
+    while http.connections_opened() < wanted {
+        let answers = join_all((0..count).map(|_| http.get(url))).await;
+        assert!(answers.into_iter().all(|answer| answer.unwrap().status == 204));
+    }
 }
 
 /// The identifier of a DNS name, as it stands in requests.
