@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use certus_pki::{
-    AuthorizedNames, CaSubject, Certificate, CertificateChain, DnsName, Issuer, KeyAlgorithm, KeyPair,
+    AuthorizedNames, CaSubject, Certificate, CertificateChain, DnsName, Issuer, KeyAlgorithm, KeyPair, KeyUsage,
     ObjectIdentifier, Profile, PublicKey, Publications, SerialNumber, SubjectName, TbsCertificate, Timestamp,
     create_intermediate, create_root,
 };
@@ -99,4 +99,20 @@ pub(crate) fn proved(texts: &[&str]) -> AuthorizedNames {
 
 pub(crate) fn leaf_key() -> KeyPair {
     KeyPair::generate(KeyAlgorithm::EcP256).unwrap()
+}
+
+/// Every usage that a certificate's key may be put to.
+pub(crate) fn usages(certificate: &Certificate) -> Vec<KeyUsage> {
+    let all = [
+        KeyUsage::DigitalSignature,
+        KeyUsage::NonRepudiation,
+        KeyUsage::KeyEncipherment,
+        KeyUsage::DataEncipherment,
+        KeyUsage::KeyAgreement,
+        KeyUsage::KeyCertSign,
+        KeyUsage::CrlSign,
+        KeyUsage::EncipherOnly,
+        KeyUsage::DecipherOnly,
+    ];
+    all.into_iter().filter(|usage| certificate.key_usage(*usage) == Some(true)).collect()
 }

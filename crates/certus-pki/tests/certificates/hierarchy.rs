@@ -7,27 +7,12 @@ use certus_pki::{
     Timestamp, create_intermediate, create_root,
 };
 
-use crate::authority::{Authority, DAY, leaf_key, noon, subject};
+use crate::authority::{Authority, DAY, leaf_key, noon, subject, usages};
 
 const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
 const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
 const SUBJECT_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.14");
 const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
-
-fn usages(certificate: &Certificate) -> Vec<KeyUsage> {
-    let all = [
-        KeyUsage::DigitalSignature,
-        KeyUsage::NonRepudiation,
-        KeyUsage::KeyEncipherment,
-        KeyUsage::DataEncipherment,
-        KeyUsage::KeyAgreement,
-        KeyUsage::KeyCertSign,
-        KeyUsage::CrlSign,
-        KeyUsage::EncipherOnly,
-        KeyUsage::DecipherOnly,
-    ];
-    all.into_iter().filter(|usage| certificate.key_usage(*usage) == Some(true)).collect()
-}
 
 // conformance: BR-7.1.2.1-01 5280-4.2-02 5280-4.2-05
 #[tokio::test]
