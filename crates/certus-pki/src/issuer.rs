@@ -25,7 +25,7 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IssuerError {
     /// The signer's key is another one than the certificate's.
-    #[error("the key does not belong to the certificate of {0:?}")]
+    #[error("the key does not belong to the certificate of {0:?}; name the one that it was issued for")]
     Key(String),
     /// basicConstraints does not say that this is a CA.
     #[error("the certificate of {0:?} is not that of an authority (basicConstraints)")]

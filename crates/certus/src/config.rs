@@ -185,11 +185,16 @@ impl Config {
     /// [`ConfigError`].
     pub fn parse(directory: &Path, text: &str) -> Result<Self, ConfigError> {
         let path = directory.join(FILE);
-        let at = |error: toml::de::Error| {
+        let told = |error: &toml::de::Error, message: String| {
             let start = error.span().map_or(0, |span| span.start);
             let line = text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1;
-            ConfigError::Line { path: path.clone(), line, message: error.message().to_owned() }
+            ConfigError::Line { path: path.clone(), line, message }
         };
+        let at = |error: toml::de::Error| told(&error, error.message().to_owned());
+        if let Err(error) = text.parse::<toml::Table>() {
+            let message = format!("this is not TOML ({}); text stands in quotes: key = \"value\"", error.message());
+            return Err(told(&error, message));
+        }
         // The version first: a file of another one may have keys that this one would only call unknown.
         let tables::Version { version } = toml::from_str(text).map_err(at)?;
         if version != VERSION {

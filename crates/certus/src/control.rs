@@ -232,7 +232,11 @@ pub(crate) async fn ask<T: DeserializeOwned>(state: &StateDir, request: &Request
             return Err(match state.try_lock()? {
                 Locked::Taken(_) => ending(
                     Exit::NotRunning,
-                    format!("no authority is running in {}; start it with: certus ca serve", state.path().display()),
+                    format!(
+                        "no authority is running in {}; start it with: certus ca serve --dir {}",
+                        state.path().display(),
+                        state.authority().display()
+                    ),
                 ),
                 Locked::Held { pid } => ending(
                     Exit::NotRunning,
@@ -240,7 +244,10 @@ pub(crate) async fn ask<T: DeserializeOwned>(state: &StateDir, request: &Request
                 ),
             });
         }
-        Err(error) => return Err(error).with_context(|| format!("{} cannot be asked", state.socket().display())),
+        Err(error) => {
+            let mend = "ask as the user it runs as, or as root";
+            return Err(error).with_context(|| format!("{} cannot be asked; {mend}", state.socket().display()));
+        }
     };
     let line = tokio::time::timeout(PATIENCE, exchange(stream, request)).await;
     let line = line.context("the authority does not answer")?.context("the authority did not answer")?;

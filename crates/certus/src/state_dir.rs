@@ -23,6 +23,11 @@ impl StateDir {
         &self.0
     }
 
+    /// The directory of the authority that it belongs to: what `--dir` names.
+    pub(crate) fn authority(&self) -> &Path {
+        self.0.parent().unwrap_or(&self.0)
+    }
+
     /// The root's private key, until it is moved away. Nothing but `ca check` looks at it again.
     pub(crate) fn root_key(&self) -> PathBuf {
         self.0.join("root.key")
@@ -51,6 +56,7 @@ impl StateDir {
     /// [`Exit::Running`] and who holds it, if somebody does.
     pub(crate) fn lock(&self) -> anyhow::Result<Lock> {
         let shown = self.0.display();
+        self.check_owner()?;
         if let Ok((mode, _)) = unix::mode_and_owner(&self.0)
             && mode & 0o077 != 0
         {
@@ -61,11 +67,26 @@ impl StateDir {
             Locked::Held { pid } => Err(ending(
                 Exit::Running,
                 format!(
-                    "another process is at work on {} ({}); stop it first, or ask it with: certus ca status",
+                    "another process is at work on {} ({}); stop it first, or ask it with: certus ca status --dir {}",
                     self.0.display(),
-                    holder(pid)
+                    holder(pid),
+                    self.authority().display()
                 ),
             )),
+        }
+    }
+
+    /// Refuses a directory of another user: what this one made there, the other could not open.
+    ///
+    /// # Errors
+    ///
+    /// Whose it is.
+    pub(crate) fn check_owner(&self) -> anyhow::Result<()> {
+        match unix::mode_and_owner(&self.0) {
+            Ok((_, owner)) if owner != unix::own_user() => {
+                bail!("{} belongs to user {owner}; check and serve as that user", self.0.display())
+            }
+            Ok(_) | Err(_) => Ok(()),
         }
     }
 
@@ -73,7 +94,7 @@ impl StateDir {
     pub(crate) fn try_lock(&self) -> anyhow::Result<Locked> {
         let path = self.lock_file();
         if !self.0.is_dir() {
-            bail!("{} is not a directory; make an authority with: certus ca init", self.0.display());
+            bail!("{} is not a directory; restore it from a backup", self.0.display());
         }
         let mut file = unix::open_private(&path).with_context(|| format!("{} cannot be opened", path.display()))?;
         match file.try_lock() {

@@ -144,24 +144,23 @@ async fn look_at_work(
 /// Says whether it belongs to the user who asks.
 fn check_state_directory(findings: &mut Findings, state: &StateDir) -> bool {
     let shown = state.path().display();
-    let (mode, owner) = match unix::mode_and_owner(state.path()) {
-        Ok(found) => found,
+    let mode = match unix::mode_and_owner(state.path()) {
+        Ok((mode, _owner)) => mode,
         Err(error) => {
             findings.add("state directory", State::Fail, format!("{shown} cannot be looked at: {error}"));
             return false;
         }
     };
-    let ours = owner == unix::own_user();
+    let ours = state.check_owner();
     if mode & 0o077 != 0 {
         let detail = format!("{shown} has mode {mode:04o}; run: chmod 700 {shown}");
         findings.add("state directory", State::Fail, detail);
-    } else if !ours {
-        let detail = format!("{shown} belongs to user {owner}; check and serve as that user");
-        findings.add("state directory", State::Fail, detail);
+    } else if let Err(error) = &ours {
+        findings.add("state directory", State::Fail, format!("{error:#}"));
     } else {
         findings.add("state directory", State::Ok, shown.to_string());
     }
-    ours
+    ours.is_ok()
 }
 
 async fn check_issuers(

@@ -162,32 +162,29 @@ fn ask_existing() -> anyhow::Result<Option<(PathBuf, PathBuf)>> {
 }
 
 fn ask_issuer_chain() -> anyhow::Result<PathBuf> {
-    let chain = Text::new("Which file has its chain?")
-        .with_help_message("PEM: the issuing certificate first, its root last")
-        .with_validator(|text: &str| {
-            let read = std::fs::read_to_string(text).context("it cannot be read");
-            Ok(match read.and_then(|pem| CertificateChain::from_pem(&pem).context("it is not a chain in PEM")) {
-                Ok(_) => Validation::Valid,
-                Err(error) => Validation::Invalid(format!("{error:#}").into()),
-            })
-        })
-        .prompt()
-        .context("no answer")?;
-    Ok(chain.into())
+    ask_file("Which file has its chain?", "PEM: the issuing certificate first, its root last", |pem| {
+        CertificateChain::from_pem(pem).context("it is not a chain in PEM").map(drop)
+    })
 }
 
 fn ask_issuer_key() -> anyhow::Result<PathBuf> {
-    let key = Text::new("Which file has its private key?")
-        .with_help_message("PKCS#8 in PEM; it is copied into the new authority")
-        .with_validator(|text: &str| {
-            Ok(match std::fs::read(text).context("it cannot be read") {
-                Ok(_) => Validation::Valid,
+    ask_file("Which file has its private key?", "PKCS#8 in PEM; it is copied into the new authority", |_pem| Ok(()))
+}
+
+/// Asks for a file of text that can be read and is what it should be.
+fn ask_file(question: &str, help: &str, judge: fn(&str) -> anyhow::Result<()>) -> anyhow::Result<PathBuf> {
+    let path = Text::new(question)
+        .with_help_message(help)
+        .with_validator(move |path: &str| {
+            let text = std::fs::read_to_string(path).context("it cannot be read");
+            Ok(match text.and_then(|text| judge(&text)) {
+                Ok(()) => Validation::Valid,
                 Err(error) => Validation::Invalid(format!("{error:#}").into()),
             })
         })
         .prompt()
         .context("no answer")?;
-    Ok(key.into())
+    Ok(path.into())
 }
 
 fn ask_key() -> anyhow::Result<KeyAlgorithm> {

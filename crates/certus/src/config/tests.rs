@@ -121,6 +121,8 @@ fn what_is_wrong_is_named_with_its_line() {
         (format!("{minimal}[log]\nlevel = \"bogus==\"\n"), "is not a level"),
         (format!("{minimal}[authority.validation]\ntimeout = \"0s\"\n"), "with a timeout of 0"),
         (format!("{minimal}[authority.validation]\nmax_body = \"0 B\"\n"), "max_body must be 128 B"),
+        (minimal.replace("\"127.0.0.1:443\"", "127.0.0.1:443"), "line 5: this is not TOML"),
+        (minimal.replace("\"127.0.0.1:443\"", "127.0.0.1:443"), "text stands in quotes"),
         (minimal.replace("version = 1", "version = 2"), "version = 2 is not known"),
         (minimal.replace("version = 1\n", ""), "missing field `version`"),
         (format!("{minimal}passphrase_file = \"a\"\ncredential = \"b\"\n"), "[authority.issuers.one]: give a file or"),

@@ -71,6 +71,7 @@ fn nothing_is_made_in_another_users_state_directory() {
     std::os::unix::fs::chown(site.state(""), Some(NOBODY), None).unwrap();
     let before = names(&site);
     fails(&site, "state directory", "belongs to user 65534");
+    run(&mut site.ca(&["serve"])).refused(1, "belongs to user 65534; check and serve as that user");
     assert_eq!(names(&site), before);
 }
 
