@@ -12,6 +12,7 @@ mod read_authority;
 mod read_certificate;
 mod read_order;
 mod readers;
+mod recent;
 mod write_account;
 mod write_authority;
 mod write_issuance;
@@ -52,9 +53,10 @@ pub(crate) async fn connect(config: &SqliteConfig) -> Result<Database, StoreErro
     let lock = lock::take(&config.path).await?;
     let mut connection = open::writer(config)?;
     open::migrate(&mut connection)?;
-    let readers = Arc::new(readers::Readers::new(config.path.clone()));
+    let recent = Arc::new(recent::RecentAccounts::default());
+    let readers = Arc::new(readers::Readers::new(config.path.clone(), Arc::clone(&recent)));
     let (queue, receiver) = Queue::new();
-    writer::start(config.clone(), lock, connection, receiver)?;
+    writer::start(config.clone(), lock, connection, recent, receiver)?;
     Ok(Database::new(queue, Box::new(readers::SharedReaders(readers))))
 }
 

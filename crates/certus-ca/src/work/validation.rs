@@ -92,16 +92,14 @@ enum JobError {
 
 async fn validate(ca: &Ca, job: &LeasedJob, id: AuthorizationId, challenge: ChallengeId) -> Result<Outcome, JobError> {
     let store = &ca.inner().store;
-    let Some(Stored { value: authorization, .. }) = store.authorization(id).await? else {
-        return Ok(Outcome::Unwanted);
-    };
-    let Some(request) = request(ca, &authorization, challenge).await? else { return Ok(Outcome::Unwanted) };
+    let Some(found) = store.authorization(id).await? else { return Ok(Outcome::Unwanted) };
+    let Some(request) = request(ca, &found.value, challenge).await? else { return Ok(Outcome::Unwanted) };
     let outcome = match ca.inner().validator.validate(&request).await {
         Ok(control) => Ok(control),
         Err(ValidationError::Failed(problem)) => Err(problem),
         Err(error @ ValidationError::Ours { .. }) => return Err(JobError::Validation(error)),
     };
-    settle(ca, job, id, challenge, outcome).await
+    settle(ca, job, found, challenge, outcome).await
 }
 
 /// What to look for; `None` when nobody waits for the outcome any more.
@@ -131,13 +129,14 @@ async fn request(
 async fn settle(
     ca: &Ca,
     job: &LeasedJob,
-    id: AuthorizationId,
+    mut found: Stored<Authorization>,
     challenge: ChallengeId,
     outcome: Result<ValidatedControl, Problem>,
 ) -> Result<Outcome, JobError> {
     let store = &ca.inner().store;
+    let id = found.value.id;
     for _ in 0..limits::MAX_CONFLICTS {
-        let Some(Stored { value, version }) = store.authorization(id).await? else { return Ok(Outcome::Unwanted) };
+        let Stored { value, version } = found;
         let now = ca.now();
         let valid_until = now + limits::AUTHORIZATION_LIFETIME;
         let Some(settled) = value.settle(challenge, outcome.clone(), now, valid_until) else {
@@ -153,7 +152,10 @@ async fn settle(
                     why: outcome.err().map(|problem| problem.detail),
                 });
             }
-            Err(StoreError::Conflict) => {}
+            Err(StoreError::Conflict) => match store.authorization(id).await? {
+                Some(newer) => found = newer,
+                None => return Ok(Outcome::Unwanted),
+            },
             Err(error) => return Err(error.into()),
         }
     }

@@ -21,6 +21,7 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::{Fault, unavailable};
+use super::recent::RecentAccounts;
 use super::{open, read_authority, read_certificate, read_order};
 use crate::reads::Reads;
 use crate::rows::{AccountRow, millis};
@@ -44,13 +45,14 @@ crate::sql! {
 #[derive(Debug)]
 pub(super) struct Readers {
     path: PathBuf,
+    recent: Arc<RecentAccounts>,
     /// Guards the list alone; nothing awaits or reads under it.
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, idle: Mutex::new(Vec::new()) }
+    pub(super) fn new(path: PathBuf, recent: Arc<RecentAccounts>) -> Self {
+        Self { path, recent, idle: Mutex::new(Vec::new()) }
     }
 
     /// Answers a question in one snapshot.
@@ -96,7 +98,15 @@ impl SharedReaders {
 #[async_trait]
 impl Reads for SharedReaders {
     async fn account(&self, id: AccountId) -> Result<Option<Stored<Account>>, StoreError> {
-        self.0.ask(|connection| account(connection, ACCOUNT, id.as_bytes()))
+        let mark = match self.0.recent.get(id) {
+            Ok(account) => return Ok(Some(account)),
+            Err(mark) => mark,
+        };
+        let found = self.0.ask(|connection| account(connection, ACCOUNT, id.as_bytes()))?;
+        if let Some(account) = &found {
+            self.0.recent.remember(mark, account.clone());
+        }
+        Ok(found)
     }
 
     async fn account_by_key(&self, key: &Thumbprint) -> Result<Option<Stored<Account>>, StoreError> {

@@ -1,11 +1,13 @@
 //! The one writer: takes what has queued, commits it with one sync, then answers.
 //!
-//! Each operation stands under its own savepoint, so that one that is refused takes nothing with it. No caller is
-//! answered before COMMIT returned; when COMMIT fails nobody knows what is on the disk, and every caller is told
-//! [`StoreError::Unavailable`].
+//! An operation that is refused takes nothing else with it: mostly it has changed nothing yet; when it has, the batch is
+//! played again with each operation under a savepoint of its own, which SQLite pays for with a copy of each page. No
+//! caller is answered before COMMIT returned; when COMMIT fails nobody knows what is on the disk, and every caller is
+//! told [`StoreError::Unavailable`].
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver as StdReceiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
 
@@ -15,8 +17,9 @@ use tokio::sync::mpsc::Receiver;
 
 use super::fault::{Fault, unavailable};
 use super::lock::Lock;
+use super::recent::RecentAccounts;
 use super::{SqliteConfig, open, play};
-use crate::operation::{Envelope, MAX_BATCH, Reply};
+use crate::operation::{Envelope, MAX_BATCH, Operation, Reply};
 
 /// Writes after which the log is worth copying into the file: about a thousand pages.
 const WRITES_PER_CHECKPOINT: usize = 128;
@@ -28,6 +31,7 @@ struct Writer {
     _lock: Lock,
     /// `None` after a failure that the connection did not survive; opened again at the next batch.
     connection: Option<Connection>,
+    recent: Arc<RecentAccounts>,
     checkpointer: SyncSender<()>,
     since_checkpoint: usize,
 }
@@ -37,13 +41,15 @@ pub(super) fn start(
     config: SqliteConfig,
     lock: Lock,
     connection: Connection,
+    recent: Arc<RecentAccounts>,
     receiver: Receiver<Envelope>,
 ) -> Result<(), StoreError> {
     let spawned = |error: io::Error| StoreError::unavailable("a thread of the store could not be started", error);
     let (checkpointer, nudges) = sync_channel(1);
     let path = config.path.clone();
     thread::Builder::new().name("store-checkpoint".into()).spawn(move || checkpoint(path, nudges)).map_err(spawned)?;
-    let writer = Writer { config, _lock: lock, connection: Some(connection), checkpointer, since_checkpoint: 0 };
+    let writer =
+        Writer { config, _lock: lock, connection: Some(connection), recent, checkpointer, since_checkpoint: 0 };
     thread::Builder::new().name("store-writer".into()).spawn(move || writer.run(receiver)).map_err(spawned)?;
     Ok(())
 }
@@ -72,6 +78,10 @@ impl Writer {
                 batch.iter().map(|_| Err(StoreError::Unavailable { detail: detail.clone(), source: None })).collect()
             }
         };
+        // After a COMMIT whose outcome nobody knows, too.
+        if batch.iter().any(|envelope| changes_accounts(&envelope.transaction.operation)) {
+            self.recent.forget();
+        }
         for (envelope, outcome) in batch.into_iter().zip(outcomes) {
             envelope.answer(outcome);
         }
@@ -93,34 +103,43 @@ impl Writer {
             None => open::writer(&self.config)?,
         };
         let connection = &*self.connection.insert(connection);
-        run(connection, play::BEGIN)?;
-        if let [alone] = batch {
-            return Ok(vec![play_alone(connection, alone)?]);
-        }
-        let mut outcomes = Vec::with_capacity(batch.len());
-        for envelope in batch {
-            outcomes.push(play_one(connection, envelope)?);
-        }
+        let outcomes = match play_together(connection, batch)? {
+            Some(outcomes) => outcomes,
+            None => play_apart(connection, batch)?,
+        };
         // COMMIT POINT: past this line every operation of the batch that was not refused is durable.
         run(connection, play::COMMIT)?;
         Ok(outcomes)
     }
 }
 
-/// Plays the only operation of a batch, which needs no savepoint: what is refused takes the transaction with it.
-fn play_alone(connection: &Connection, envelope: &Envelope) -> Result<Result<Reply, StoreError>, StoreError> {
-    match play::play(connection, &envelope.transaction) {
-        Ok(reply) => {
-            // COMMIT POINT: past this line the operation is durable.
-            run(connection, play::COMMIT)?;
-            Ok(Ok(reply))
-        }
-        Err(Fault::Broken(error)) if connection.is_autocommit() => Err(unavailable(error)),
-        Err(fault) => {
-            run(connection, play::ROLLBACK)?;
-            Ok(Err(refused(fault)))
+type Outcomes = Vec<Result<Reply, StoreError>>;
+
+/// Plays a batch in one transaction, which is left open; `None`, and no transaction, when one of several operations was
+/// refused after it had changed something.
+fn play_together(connection: &Connection, batch: &[Envelope]) -> Result<Option<Outcomes>, StoreError> {
+    run(connection, play::BEGIN)?;
+    let mut outcomes = Vec::with_capacity(batch.len());
+    for envelope in batch {
+        let before = connection.total_changes();
+        match play::play(connection, &envelope.transaction) {
+            Ok(reply) => outcomes.push(Ok(reply)),
+            // SQLite rolls the whole transaction back itself when it runs out of disk or memory.
+            Err(Fault::Broken(error)) if connection.is_autocommit() => return Err(unavailable(error)),
+            Err(fault) if connection.total_changes() == before => outcomes.push(Err(refused(fault))),
+            Err(_) => {
+                run(connection, play::ROLLBACK)?;
+                return Ok(None);
+            }
         }
     }
+    Ok(Some(outcomes))
+}
+
+/// Plays a batch in one transaction, which is left open, each operation under its savepoint.
+fn play_apart(connection: &Connection, batch: &[Envelope]) -> Result<Outcomes, StoreError> {
+    run(connection, play::BEGIN)?;
+    batch.iter().map(|envelope| play_one(connection, envelope)).collect()
 }
 
 /// Plays one operation under its savepoint. The outer error ends the batch, the inner one is the caller's own.
@@ -138,6 +157,35 @@ fn play_one(connection: &Connection, envelope: &Envelope) -> Result<Result<Reply
             run(connection, play::RELEASE)?;
             Ok(Err(refused(fault)))
         }
+    }
+}
+
+fn changes_accounts(operation: &Operation) -> bool {
+    match operation {
+        Operation::UpdateAccount { .. } => true,
+        Operation::CreateAccount { .. }
+        | Operation::OpenOrder { .. }
+        | Operation::DeactivateAuthorization { .. }
+        | Operation::BeginValidation { .. }
+        | Operation::SettleAuthorization { .. }
+        | Operation::BeginIssuance { .. }
+        | Operation::RecordIntent { .. }
+        | Operation::CompleteIssuance { .. }
+        | Operation::FailIssuance { .. }
+        | Operation::RecordOwnIntent { .. }
+        | Operation::CompleteOwn { .. }
+        | Operation::LoadCertificates { .. }
+        | Operation::RegisterProcess { .. }
+        | Operation::Heartbeat { .. }
+        | Operation::RetireProcess { .. }
+        | Operation::LeaseJobs { .. }
+        | Operation::ReleaseJob { .. }
+        | Operation::DropJob { .. }
+        | Operation::WriteSetting { .. }
+        | Operation::RegisterIssuer { .. }
+        | Operation::PublishCrl { .. }
+        | Operation::Reap { .. }
+        | Operation::Probe => false,
     }
 }
 

@@ -137,7 +137,8 @@ async fn a_proof_that_is_being_given_up_elsewhere_is_waited_for() {
     const GIVE_UP: &str = "BEGIN; UPDATE authorizations SET deactivated = created, version = version + 1;
         SELECT pg_advisory_lock(1);
         DO $$ DECLARE latest timestamptz := clock_timestamp() + interval '10 s'; BEGIN
-            LOOP EXIT WHEN clock_timestamp() > latest OR EXISTS (SELECT FROM pg_locks WHERE NOT granted); END LOOP;
+            LOOP EXIT WHEN clock_timestamp() > latest OR EXISTS (SELECT FROM pg_locks
+                WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))); END LOOP;
         END $$;
         COMMIT";
     let subject = Arc::new(fresh().await);
@@ -150,7 +151,9 @@ async fn a_proof_that_is_being_given_up_elsewhere_is_waited_for() {
     let intent = made::intent(Some(order.id));
     let elsewhere = Arc::clone(&subject);
     let giving_up = tokio::task::spawn_blocking(move || elsewhere.tables.run(GIVE_UP));
-    while subject.tables.number("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0 {}
+    let given_up = "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+        WHERE locktype = 'advisory' AND datname = current_database()";
+    while subject.tables.number(given_up) == 0 {}
     let refused = store.record_intent(lease, &intent, made::event(Action::IntentRecorded, "serial")).await;
     giving_up.await.unwrap();
     assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
