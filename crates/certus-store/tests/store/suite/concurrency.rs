@@ -63,6 +63,33 @@ pub(crate) async fn many_flows_at_once_all_succeed(subject: &Subject) {
     assert_eq!(subject.tables.number("SELECT count(*) FROM certificate_evidence"), certificates * 2);
 }
 
+/// An order whose second authorization is nowhere is refused when half of it is written, among others that share a commit.
+pub(crate) async fn what_is_refused_halfway_takes_nothing_with_it(subject: &Subject) {
+    const REFUSED: usize = 17;
+    let account = made::kept_account(&*subject.store).await;
+    let mut writers = JoinSet::new();
+    for n in 0..WRITERS {
+        let store = Arc::clone(&subject.store);
+        let (order, mut authorizations) = made::order(&account, &["a.example", "b.example"], NOW + made::WEEK);
+        if n == REFUSED {
+            authorizations.pop();
+        }
+        writers.spawn(async move {
+            let audit = made::event(Action::OrderOpened, order.id);
+            (n, order.id, store.open_order(&order, &authorizations, audit).await)
+        });
+    }
+    while let Some(outcome) = writers.join_next().await {
+        let (n, id, outcome) = outcome.unwrap();
+        assert_eq!(outcome.is_ok(), n != REFUSED, "{outcome:?}");
+        assert_eq!(subject.store.order(id).await.unwrap().is_some(), n != REFUSED);
+    }
+    let kept = i64::try_from(WRITERS).unwrap() - 1;
+    assert_eq!(subject.tables.number("SELECT count(*) FROM orders"), kept);
+    assert_eq!(subject.tables.number("SELECT count(*) FROM authorizations"), kept * 2);
+    assert_eq!(subject.tables.number("SELECT count(*) FROM audit WHERE action = 'order.opened'"), kept);
+}
+
 pub(crate) async fn a_caller_that_leaves_undoes_nothing(subject: &Subject) {
     let account = made::account();
     // Asked once, which hands the write over; then the caller is gone.

@@ -119,7 +119,8 @@ macro_rules! store_conformance {
                 reaping_goes_in_steps;
             concurrency: one_of_many_writers_wins_each_version
                 many_flows_at_once_all_succeed
-                a_caller_that_leaves_undoes_nothing;
+                a_caller_that_leaves_undoes_nothing
+                what_is_refused_halfway_takes_nothing_with_it;
             // These close the store and open it anew.
             => schema: a_newer_store_is_refused
                 everything_is_there_after_a_restart;
