@@ -7,7 +7,6 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use certus_acme::ProblemKind;
 use certus_ca::CaError;
 use certus_ca::id::RequestId;
 use futures_util::FutureExt;
@@ -74,11 +73,7 @@ async fn answer(app: &App, request: Request<Body>, next: Next) -> Response {
     // A panic is a bug; it ends this request and no other.
     match AssertUnwindSafe(next.run(request)).catch_unwind().await {
         Ok(response) => response,
-        Err(_) => {
-            let detail = "the authority failed; its log has more under the request id (X-Request-Id)";
-            ErrorResponse::with_status(ProblemKind::ServerInternal, StatusCode::INTERNAL_SERVER_ERROR, detail)
-                .into_response()
-        }
+        Err(_) => ErrorResponse::from(CaError::Internal("answering it panicked".to_owned())).into_response(),
     }
 }
 
