@@ -150,7 +150,6 @@ fn play_one(connection: &Connection, envelope: &Envelope) -> Result<Result<Reply
             run(connection, play::RELEASE)?;
             Ok(Ok(reply))
         }
-        // SQLite rolls the whole transaction back itself when it runs out of disk or memory.
         Err(Fault::Broken(error)) if connection.is_autocommit() => Err(unavailable(error)),
         Err(fault) => {
             run(connection, play::ROLLBACK_TO)?;
@@ -160,6 +159,7 @@ fn play_one(connection: &Connection, envelope: &Envelope) -> Result<Result<Reply
     }
 }
 
+/// Written out in full, so that whoever adds an operation has to say whether it changes an account.
 fn changes_accounts(operation: &Operation) -> bool {
     match operation {
         Operation::UpdateAccount { .. } => true,
