@@ -158,7 +158,7 @@ pub(crate) fn issuer(
 ) -> anyhow::Result<Issuer> {
     let chain = chain(files)?;
     let passphrase = surroundings.secret(&files.passphrase)?;
-    let signer: Arc<dyn Signer> = Arc::new(FileSigner::open(&files.key, passphrase.as_ref())?);
+    let signer: Arc<dyn Signer> = Arc::new(FileSigner::open(there(&files.key)?, passphrase.as_ref())?);
     Issuer::new(chain, (hooks.signer)(signer)).with_context(|| format!("the issuer {name:?} cannot issue"))
 }
 
@@ -276,8 +276,16 @@ pub(crate) fn own_names(config: &Config, more: &[SubjectName]) -> BTreeSet<Subje
     std::iter::once(config.external_url.host().clone()).chain(more.iter().cloned()).collect()
 }
 
+/// The path of a file that an authority once had; of anything but its absence, reading it will tell.
+fn there(path: &Path) -> anyhow::Result<&Path> {
+    if matches!(path.try_exists(), Ok(false)) {
+        bail!("{} is not there; restore it from a backup, or name the right file in certus.toml", path.display());
+    }
+    Ok(path)
+}
+
 fn read(path: &Path) -> anyhow::Result<String> {
-    std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
+    std::fs::read_to_string(there(path)?).with_context(|| format!("{} cannot be read", path.display()))
 }
 
 /// Where the store is that the settings of this directory name.

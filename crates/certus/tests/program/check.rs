@@ -110,7 +110,14 @@ fn what_does_not_belong_together_is_found() {
     let kept = std::fs::read(&key).unwrap();
     std::fs::copy(site.state("root.key"), &key).unwrap();
     fails(&site, "issuer issuing-1", "the key does not belong to the certificate");
+    std::fs::remove_file(&key).unwrap();
+    fails(&site, "issuer issuing-1", "restore it from a backup");
     std::fs::write(&key, kept).unwrap();
+    let certificate = site.state("issuer/issuing-1.pem");
+    let kept = std::fs::read(&certificate).unwrap();
+    std::fs::remove_file(&certificate).unwrap();
+    fails(&site, "issuer issuing-1", "restore it from a backup");
+    std::fs::write(&certificate, kept).unwrap();
     let other = Site::new(&[]);
     std::fs::copy(other.state("root.crl"), site.state("root.crl")).unwrap();
     fails(&site, "root CRL", "is not signed by the root");

@@ -193,7 +193,7 @@ fn a_start_that_cannot_succeed_says_why() {
     let key = site.state("issuer/issuing-1.key");
     let kept = std::fs::read(&key).unwrap();
     std::fs::remove_file(&key).unwrap();
-    run(&mut site.ca(&["serve"])).refused(1, "issuing-1.key cannot be read");
+    run(&mut site.ca(&["serve"])).refused(1, "issuing-1.key is not there; restore it from a backup");
     std::fs::write(&key, kept).unwrap();
     run(&mut site.ca(&["serve"])).refused(1, "chmod 600");
     let elsewhere = tempfile::tempdir().unwrap();
