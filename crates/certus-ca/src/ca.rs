@@ -26,7 +26,7 @@ use crate::ports::{Process, Store, StoreError, Validator};
 use crate::work::Work;
 
 pub use account::Opened;
-pub use certificate::{OWN_LIFETIME, OWN_PROFILE, OwnCertificateError};
+pub use certificate::{Download, OWN_LIFETIME, OWN_PROFILE, OwnCertificateError};
 
 /// What an authority is made of.
 #[derive(Debug)]

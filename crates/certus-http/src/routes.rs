@@ -16,6 +16,7 @@ use certus_ca::Ca;
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::edge;
 use crate::error::ErrorResponse;
@@ -52,6 +53,7 @@ pub fn acme(ca: Ca, urls: Urls) -> Router {
         .route("/acme/authz/{id}", post(authorization::authorization))
         .route("/acme/chall/{id}", post(challenge::challenge))
         .route("/acme/cert/{id}", post(certificate::read))
+        .route("/acme/cert/{id}/{chain}", post(certificate::read_alternate))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .layer(axum::middleware::from_fn_with_state(app.clone(), edge::edge))
@@ -92,15 +94,15 @@ fn located(mut response: Response, url: &str) -> Response {
     response
 }
 
-/// What stands for `{id}` in the path. Text that is not even text names nothing.
+/// What stands for `{id}` in the path, or for several such. Text that is not even text names nothing.
 #[derive(Debug)]
-struct PathId(String);
+struct PathId<T = String>(T);
 
-impl<S: Send + Sync> FromRequestParts<S> for PathId {
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for PathId<T> {
     type Rejection = ErrorResponse;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ErrorResponse> {
-        match Path::<String>::from_request_parts(parts, state).await {
+        match Path::<T>::from_request_parts(parts, state).await {
             Ok(Path(id)) => Ok(Self(id)),
             Err(_) => Err(not_found().await),
         }

@@ -1,4 +1,5 @@
-//! The URLs of an authority: `{external_url}/acme/{acct,order,authz,chall,cert}/{id}`.
+//! The URLs of an authority: `{external_url}/acme/{acct,order,authz,chall,cert}/{id}`; a certificate's further chains are
+//! numbered from 1 beneath its own.
 //!
 //! They are made of the external URL alone, never of a request's Host header, so that a URL signed today is the URL of
 //! tomorrow whatever stands in between.
@@ -67,6 +68,14 @@ impl Urls {
 
     pub(crate) fn certificate(&self, id: CertificateId) -> String {
         format!("{}/acme/cert/{id}", self.base)
+    }
+
+    /// One of a certificate's chains; number 0 is the certificate's own URL.
+    pub(crate) fn chain(&self, id: CertificateId, number: usize) -> String {
+        match number {
+            0 => self.certificate(id),
+            alternate => format!("{}/{alternate}", self.certificate(id)),
+        }
     }
 
     /// The account of a `kid`: exactly the URL that newAccount gave, now or under an earlier external URL.

@@ -66,6 +66,12 @@ pub enum IssuerError {
          it made anew with one"
     )]
     NoKeyIdentifier(String),
+    /// An alternate chain leads to another authority, or is one that is offered already.
+    #[error(
+        "the alternate chain that begins with {0:?} must begin with another certificate of the issuer's own name, key and key \
+         identifier"
+    )]
+    Alternate(String),
     /// A certificate of an authority has an empty subject.
     #[error("a certificate of the chain has no subject")]
     NoSubject,
@@ -100,6 +106,7 @@ pub enum PrepareError {
 pub struct Issuer {
     id: String,
     chain: CertificateChain,
+    alternates: Vec<CertificateChain>,
     certificate: Certificate,
     key_identifier: Vec<u8>,
     signer: Arc<dyn Signer>,
@@ -126,7 +133,30 @@ impl Issuer {
             Some(identifier) => identifier.to_vec(),
             None => return Err(IssuerError::NoKeyIdentifier(certificate.subject_text())),
         };
-        Ok(Self { id, chain, certificate, key_identifier, signer })
+        Ok(Self { id, chain, alternates: Vec::new(), certificate, key_identifier, signer })
+    }
+
+    /// The same issuer with further chains for its certificates, to other roots (RFC 8555 section 7.4.2): each begins with
+    /// another certificate of the issuing name and key.
+    ///
+    /// # Errors
+    ///
+    /// [`IssuerError`] unless each is as sound as the chain of [`Issuer::new`], verifies what this issuer signs, and is
+    /// named once.
+    pub fn with_alternates(mut self, alternates: Vec<CertificateChain>) -> Result<Self, IssuerError> {
+        for alternate in alternates {
+            let first = alternate.certificates().first().ok_or(IssuerError::NoSubject)?;
+            let certifies_us = first.subject_der() == self.certificate.subject_der()
+                && first.public_key() == self.certificate.public_key()
+                && first.subject_key_identifier() == Some(self.key_identifier());
+            if !certifies_us || alternate == self.chain || self.alternates.contains(&alternate) {
+                return Err(IssuerError::Alternate(first.subject_text()));
+            }
+            check_authorities(&alternate)?;
+            check_signatures(&alternate)?;
+            self.alternates.push(alternate);
+        }
+        Ok(self)
     }
 
     /// The issuer's name in URLs and the store: the first 10 octets of the SHA-256 of its certificate, in lower-case hex.
@@ -145,6 +175,12 @@ impl Issuer {
     #[must_use]
     pub fn chain(&self) -> &CertificateChain {
         &self.chain
+    }
+
+    /// Further chains for the same certificates, in the order in which they were given.
+    #[must_use]
+    pub fn alternates(&self) -> &[CertificateChain] {
+        &self.alternates
     }
 
     /// The issuing key.

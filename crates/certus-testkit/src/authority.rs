@@ -44,6 +44,8 @@ pub struct Setup {
     pub signer: WrapSigner,
     /// Kind of the root's and the issuer's key.
     pub key: KeyAlgorithm,
+    /// Whether a second root certifies the same issuer, so that there is an alternate chain.
+    pub second_root: bool,
     /// Name constraints of the issuer. The listener is `localhost`, which they must permit.
     pub permitted: Vec<DnsName>,
     /// How long leaves are valid.
@@ -76,6 +78,7 @@ impl Setup {
             validator: None,
             signer: Box::new(|signer| signer),
             key: KeyAlgorithm::EcP256,
+            second_root: false,
             permitted: Vec::new(),
             lifetime: Duration::from_secs(90 * 24 * 3600),
             policies: Vec::new(),
@@ -86,6 +89,8 @@ impl Setup {
     }
 }
 
+const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// A root and an issuer beneath it.
 #[derive(Debug, Clone)]
 pub struct Hierarchy {
@@ -95,6 +100,8 @@ pub struct Hierarchy {
     pub root_crl: Vec<u8>,
     /// The issuer first, then the root.
     pub chain: CertificateChain,
+    /// The issuer beneath a second root, and that root, if there is one.
+    pub alternate: Option<CertificateChain>,
     /// The issuer's key, PKCS #8.
     pub key: Vec<u8>,
     /// Where it publishes.
@@ -104,34 +111,50 @@ pub struct Hierarchy {
 impl Hierarchy {
     async fn create(setup: &Setup, pki_url: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let now = setup.clock.now();
-        let subject = |name: &str| CaSubject { common_name: name.to_owned(), ..CaSubject::default() };
-        let root_key = KeyPair::generate(setup.key)?;
-        let year = Duration::from_secs(365 * 24 * 3600);
-        let root = create_root(&subject("Test Root"), &root_key, 20 * year, now).await?;
-        let root_id = root_id(&root);
         let issuer_key = KeyPair::generate(setup.key)?;
-        let issuer = create_intermediate(
-            &subject("Test Issuer"),
-            &root,
-            &root_key,
-            issuer_key.public_key(),
-            &setup.permitted,
-            &issuer_url(pki_url, &root_id),
-            &crl_url(pki_url, &root_id, 0),
-            5 * year,
-            now,
-        )
-        .await?;
-        let crl = create_crl(&root, &root_key, 1, now, now + year, &[], CrlScope::Everything).await?;
-        let chain = CertificateChain::new(vec![issuer, root.clone()]).ok_or("an empty chain")?;
+        let (chain, root, root_key) = beneath_root("Test Root", &issuer_key, setup, pki_url).await?;
+        let crl = create_crl(&root, &root_key, 1, now, now + YEAR, &[], CrlScope::Everything).await?;
+        let alternate = match setup.second_root {
+            true => Some(beneath_root("Second Root", &issuer_key, setup, pki_url).await?.0),
+            false => None,
+        };
         Ok(Self {
             root,
             root_crl: crl.der().to_vec(),
             chain,
+            alternate,
             key: issuer_key.to_pkcs8().to_vec(),
             pki_url: pki_url.to_owned(),
         })
     }
+}
+
+/// A new root, its key, and the issuer of that key beneath it.
+async fn beneath_root(
+    name: &str,
+    issuer_key: &KeyPair,
+    setup: &Setup,
+    pki_url: &str,
+) -> Result<(CertificateChain, Certificate, KeyPair), Box<dyn std::error::Error + Send + Sync>> {
+    let now = setup.clock.now();
+    let subject = |name: &str| CaSubject { common_name: name.to_owned(), ..CaSubject::default() };
+    let root_key = KeyPair::generate(setup.key)?;
+    let root = create_root(&subject(name), &root_key, 20 * YEAR, now).await?;
+    let root_id = root_id(&root);
+    let issuer = create_intermediate(
+        &subject("Test Issuer"),
+        &root,
+        &root_key,
+        issuer_key.public_key(),
+        &setup.permitted,
+        &issuer_url(pki_url, &root_id),
+        &crl_url(pki_url, &root_id, 0),
+        5 * YEAR,
+        now,
+    )
+    .await?;
+    let chain = CertificateChain::new(vec![issuer, root.clone()]).ok_or("an empty chain")?;
+    Ok((chain, root, root_key))
 }
 
 /// The id of a root in URLs: as [`Issuer::id`] makes it.
@@ -175,7 +198,8 @@ impl TestAuthority {
             None => Hierarchy::create(&setup, &listening).await?,
         };
         let signer: Arc<dyn Signer> = Arc::new(KeyPair::from_pkcs8(&hierarchy.key)?);
-        let issuer = Arc::new(Issuer::new(hierarchy.chain.clone(), (setup.signer)(signer))?);
+        let issuer = Issuer::new(hierarchy.chain.clone(), (setup.signer)(signer))?;
+        let issuer = Arc::new(issuer.with_alternates(hierarchy.alternate.iter().cloned().collect())?);
         let profile = Profile {
             name: "classic".to_owned(),
             lifetime: setup.lifetime,

@@ -139,14 +139,14 @@ pub(crate) fn root_crl(config: &Config) -> anyhow::Result<Option<Vec<u8>>> {
 
 /// An issuer's own certificate.
 pub(crate) fn issuer_certificate(files: &config::Issuer) -> anyhow::Result<Certificate> {
-    let chain = chain(files)?;
+    let chain = chain(&files.chain)?;
     chain.certificates().first().cloned().context("a chain without certificates")
 }
 
-fn chain(files: &config::Issuer) -> anyhow::Result<CertificateChain> {
-    let pem = read(&files.chain)?;
+fn chain(file: &Path) -> anyhow::Result<CertificateChain> {
+    let pem = read(file)?;
     CertificateChain::from_pem(&pem)
-        .with_context(|| format!("{} is not a chain of certificates in PEM", files.chain.display()))
+        .with_context(|| format!("{} is not a chain of certificates in PEM", file.display()))
 }
 
 /// One issuer with its signer.
@@ -156,10 +156,13 @@ pub(crate) fn issuer(
     surroundings: &Surroundings,
     hooks: Hooks,
 ) -> anyhow::Result<Issuer> {
-    let chain = chain(files)?;
+    let own = chain(&files.chain)?;
+    let alternates = files.alternate_chains.iter().map(|file| chain(file)).collect::<anyhow::Result<_>>()?;
     let passphrase = surroundings.secret(&files.passphrase)?;
     let signer: Arc<dyn Signer> = Arc::new(FileSigner::open(there(&files.key)?, passphrase.as_ref())?);
-    Issuer::new(chain, (hooks.signer)(signer)).with_context(|| format!("the issuer {name:?} cannot issue"))
+    Issuer::new(own, (hooks.signer)(signer))
+        .and_then(|issuer| issuer.with_alternates(alternates))
+        .with_context(|| format!("the issuer {name:?} cannot issue"))
 }
 
 fn issuers(config: &Config, surroundings: &Surroundings, hooks: Hooks) -> anyhow::Result<Issuers> {

@@ -71,6 +71,8 @@ pub struct Config {
 pub struct Issuer {
     /// Its chain in PEM, the issuing certificate first.
     pub chain: PathBuf,
+    /// Chains of the same issuing name and key to other roots, offered beside it (RFC 8555 section 7.4.2).
+    pub alternate_chains: Vec<PathBuf>,
     /// Its private key.
     pub key: PathBuf,
     /// Where the passphrase of the key is.
@@ -285,7 +287,12 @@ fn resolve_issuers(
     for (name, table) in tables {
         let place = format!("[authority.issuers.{name}]");
         let passphrase = secret_source(directory, table.passphrase_file, table.credential, &place)?;
-        let issuer = Issuer { chain: directory.join(table.chain), key: directory.join(table.key), passphrase };
+        let issuer = Issuer {
+            chain: directory.join(table.chain),
+            alternate_chains: table.alternate_chains.iter().map(|path| directory.join(path)).collect(),
+            key: directory.join(table.key),
+            passphrase,
+        };
         issuers.insert(name, issuer);
     }
     Ok(issuers)

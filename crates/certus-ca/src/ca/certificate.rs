@@ -23,29 +23,39 @@ pub const OWN_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 pub const OWN_PROFILE: &str = "authority-tls";
 
 impl Ca {
-    /// The chain of the account's certificate as `application/pem-certificate-chain` (RFC 8555 section 9.1).
+    /// The account's certificate with one of its chains: number 0 is the issuer's own, those from 1 on are its alternates.
     ///
     /// # Errors
     ///
-    /// [`CaError::NotFound`], [`CaError::NotYours`].
-    pub async fn certificate_chain(&self, account: &Account, id: CertificateId) -> Result<String, CaError> {
+    /// [`CaError::NotFound`] if there is no such certificate, or no chain of that number; [`CaError::NotYours`].
+    pub async fn certificate_chain(
+        &self,
+        account: &Account,
+        id: CertificateId,
+        number: usize,
+    ) -> Result<Download, CaError> {
         let found = self.inner().store.certificate(id).await?.ok_or(CaError::NotFound("certificate"))?;
         if found.account != Some(account.id) {
             return Err(CaError::NotYours("certificate"));
         }
+        let (issuer, kept);
+        let chains: Vec<&CertificateChain> = match self.issuers().get(&found.issuer) {
+            Some(configured) => {
+                issuer = configured;
+                std::iter::once(issuer.chain()).chain(issuer.alternates()).collect()
+            }
+            // Issued by an issuer that is no longer configured.
+            None => {
+                let unknown = || CaError::Internal(format!("the issuer {} is not in the store", found.issuer));
+                kept = self.known_chain(&found.issuer).await?.ok_or_else(unknown)?;
+                vec![&kept]
+            }
+        };
+        let chain = chains.get(number).ok_or(CaError::NotFound("chain"))?;
         let mut pem = certus_pki::pem::encode("CERTIFICATE", &found.der);
-        pem.push_str(&self.issuer_chain(&found.issuer).await?);
-        Ok(pem)
-    }
-
-    /// The chain above a leaf as PEM, without a self-signed root at its end (RFC 8446 section 4.4.2 lets it be left out).
-    async fn issuer_chain(&self, id: &str) -> Result<String, CaError> {
-        if let Some(issuer) = self.issuers().get(id) {
-            return Ok(without_root(issuer.chain()));
-        }
-        // Issued by an issuer that is no longer configured.
-        let unknown = || CaError::Internal(format!("the issuer {id} is not in the store"));
-        Ok(without_root(&self.known_chain(id).await?.ok_or_else(unknown)?))
+        pem.push_str(&without_root(chain));
+        let others = (0..chains.len()).filter(|other| *other != number).collect();
+        Ok(Download { pem, others })
     }
 
     /// The chain of an issuer that was ever made known.
@@ -106,6 +116,16 @@ impl Ca {
     }
 }
 
+/// A certificate as it is downloaded.
+#[derive(Debug)]
+pub struct Download {
+    /// `application/pem-certificate-chain` (RFC 8555 section 9.1).
+    pub pem: String,
+    /// The numbers of the certificate's other chains.
+    pub others: Vec<usize>,
+}
+
+/// The chain above a leaf as PEM, without a self-signed root at its end (RFC 8446 section 4.4.2 lets it be left out).
 fn without_root(chain: &CertificateChain) -> String {
     let self_signed = |certificate: &Certificate| certificate.issuer_der() == certificate.subject_der();
     let keep = |(index, certificate): &(usize, &Certificate)| *index == 0 || !self_signed(certificate);

@@ -95,6 +95,44 @@ async fn a_certificate_never_changes() {
     assert_eq!(client.certificate(&url).await.unwrap(), first.chain_pem);
 }
 
+// conformance: 8555-7.4.2-06 8555-7.4.2-07
+#[tokio::test]
+async fn a_chain_to_another_root_is_offered_as_an_alternate() {
+    let world = World::with(|setup| setup.second_root = true).await;
+    let client = world.client().await;
+    let (issued, url) = issued(&world, &client).await;
+    let own = client.post_as_get(&url).await.unwrap();
+    let alternate_url = format!("{url}/1");
+    assert_eq!(own.links("alternate"), [alternate_url.as_str()], "{own:?}");
+    let alternate = client.post_as_get(&alternate_url).await.unwrap();
+    assert_eq!((alternate.status, alternate.header("content-type")), (200, Some(PEM_CHAIN)));
+    assert_eq!(alternate.links("alternate"), [url.as_str()], "the way back");
+    assert_eq!(alternate.links("index").len(), 1, "{alternate:?}");
+
+    let first = CertificateChain::from_pem(&issued.chain_pem).unwrap();
+    let other = CertificateChain::from_pem(&alternate.text()).unwrap();
+    let ([leaf, issuer], [same_leaf, cross]) = (first.certificates(), other.certificates()) else {
+        panic!("leaf and issuer, without a root: {first:?} {other:?}");
+    };
+    assert_eq!(leaf, same_leaf);
+    assert_ne!(issuer, cross);
+    let second_root = world.authority.hierarchy.alternate.as_ref().unwrap().certificates().last().unwrap();
+    assert!(leaf.verify_signed_by(cross.public_key()).is_ok());
+    assert_eq!(cross.issuer_der(), second_root.subject_der());
+    assert!(cross.verify_signed_by(second_root.public_key()).is_ok());
+
+    // It is no more public than the certificate is, and there are no chains but these.
+    let stranger = world.client().await;
+    let answer = stranger.post_as_get(&alternate_url).await.unwrap();
+    assert_refused("another account", &answer, 403, ProblemKind::Unauthorized);
+    let answer = client.http().get(&alternate_url).await.unwrap();
+    assert_refused("a plain GET", &answer, 405, ProblemKind::Malformed);
+    for number in ["0", "01", "+1", "2", "-1", "x", "18446744073709551616", ""] {
+        let answer = client.post_as_get(&format!("{url}/{number}")).await.unwrap();
+        assert_refused(number, &answer, 404, ProblemKind::Malformed);
+    }
+}
+
 // conformance: 8555-7.4.2-12
 #[tokio::test]
 async fn only_its_account_downloads_a_certificate() {

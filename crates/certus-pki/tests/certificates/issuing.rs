@@ -8,12 +8,12 @@ use async_trait::async_trait;
 use certus_pki::{
     CertificateChain, IssueError, Issuer, IssuerError, KeyAlgorithm, KeyPair, KeyUsage, OwnNames, PrepareError,
     Profile, PublicKey, Publications, SerialNumber, SignError, SignatureAlgorithm, Signer, SubjectNames,
-    TbsCertificate, TbsError, Timestamp,
+    TbsCertificate, TbsError, Timestamp, create_intermediate,
 };
 use der::{Decode as _, Encode as _};
 use x509_parser::prelude::{FromDer as _, GeneralName, ParsedExtension, X509Certificate};
 
-use crate::authority::{Authority, DAY, classic, leaf_key, names, noon, proved, public, publications};
+use crate::authority::{Authority, DAY, classic, leaf_key, names, noon, proved, public, publications, subject};
 use crate::openssl::Workplace;
 
 // conformance: 5280-4.1-01 5280-4.1-02 5280-4.1-04 5280-4.1-06 5280-4.1-07 5280-4.1-08 BR-7.1.3-03 BR-7.1.3-04 BR-7.1.3-05
@@ -435,6 +435,43 @@ async fn only_a_sound_chain_with_its_key_becomes_an_issuer() {
     ));
     // Same names, another key: the order looks right, the signature is wrong.
     assert!(matches!(issuer(&[&authority.intermediate, &other.root], own()), Err(IssuerError::Signature(_))));
+}
+
+/// RFC 8555 section 7.4.2: a client that takes an alternate chain must be able to verify its certificate by it.
+#[tokio::test]
+async fn only_another_chain_of_the_issuers_own_name_and_key_is_an_alternate() {
+    let authority = Authority::new(KeyAlgorithm::EcP256).await;
+    let other = Authority::new(KeyAlgorithm::EcP256).await;
+    let crossed = create_intermediate(
+        &subject("Example Intermediate 1"),
+        &other.root,
+        other.root_key.as_ref(),
+        authority.intermediate.public_key(),
+        &[],
+        "http://pki.example.com/other.der",
+        "http://pki.example.com/crl/other.crl",
+        DAY * 1826,
+        noon(),
+    )
+    .await
+    .unwrap();
+    let chain = |certificates: &[&certus_pki::Certificate]| {
+        CertificateChain::new(certificates.iter().copied().cloned().collect()).unwrap()
+    };
+    let with = |alternates: Vec<CertificateChain>| authority.issuer.clone().with_alternates(alternates);
+    let sound = chain(&[&crossed, &other.root]);
+    assert_eq!(with(vec![sound.clone()]).unwrap().alternates(), std::slice::from_ref(&sound));
+    for (what, alternates) in [
+        ("another authority's", vec![chain(&[&other.intermediate, &other.root])]),
+        ("the root alone", vec![chain(&[&other.root])]),
+        ("its own chain", vec![chain(&[&authority.intermediate, &authority.root])]),
+        ("one twice", vec![sound.clone(), sound]),
+    ] {
+        assert!(matches!(with(alternates), Err(IssuerError::Alternate(_))), "{what}");
+    }
+    // The right beginning, and the wrong root above it.
+    let wrong = with(vec![chain(&[&crossed, &authority.root])]);
+    assert!(matches!(wrong, Err(IssuerError::Signature(_))), "{wrong:?}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use certus_http::limits;
-use certus_pki::{CertificateList, Issuer, Timestamp};
+use certus_pki::{CertificateChain, CertificateList, Issuer, Timestamp};
 use certus_validate::Validators;
 
 use self::findings::{Findings, State};
@@ -131,6 +131,11 @@ async fn check_issuers(
                 let detail = format!("begins only at {}; set the clock", certificate.not_before());
                 findings.add(format!("{check}: {subject}"), State::Fail, detail);
             }
+        }
+        for certificate in issuer.alternates().iter().flat_map(CertificateChain::certificates) {
+            let subject = certificate.subject_text();
+            let mend = "clients that chose this chain fail with it: take it out of alternate_chains, or name a new one";
+            findings.expiry(&format!("{check}: alternate: {subject}"), certificate.not_after(), now, mend);
         }
         let host = config.external_url.host();
         if !issuer.permits(host) {

@@ -65,6 +65,8 @@ pub(super) struct Sealing {
 #[serde(deny_unknown_fields)]
 pub(super) struct Issuer {
     pub(super) chain: PathBuf,
+    #[serde(default)]
+    pub(super) alternate_chains: Vec<PathBuf>,
     pub(super) key: PathBuf,
     pub(super) passphrase_file: Option<PathBuf>,
     pub(super) credential: Option<String>,

@@ -80,6 +80,7 @@ fn every_setting_is_in_the_sample() {
         "format",
         "policies",
         "url",
+        "alternate_chains",
         "passphrase_file",
         "credential",
         "passfile",
@@ -94,6 +95,9 @@ fn paths_begin_at_the_file() {
     let config = parse(&minimal()).unwrap();
     assert_eq!(config.issuers["one"].chain, Path::new("/etc/certus/a.pem"));
     assert_eq!(config.issuers["one"].key, Path::new("/keys/a.key"));
+    let text = minimal().replace("chain = \"a.pem\"", "chain = \"a.pem\"\nalternate_chains = [\"b.pem\", \"/c.pem\"]");
+    let alternates = &parse(&text).unwrap().issuers["one"].alternate_chains;
+    assert_eq!(alternates.as_slice(), [Path::new("/etc/certus/b.pem"), Path::new("/c.pem")]);
 }
 
 #[test]

@@ -105,7 +105,11 @@ fn files_that_others_can_read_are_named_with_the_mend() {
 
 #[test]
 fn what_does_not_belong_together_is_found() {
-    let site = Site::new(&[]);
+    let (site, other) = (Site::new(&[]), Site::new(&[]));
+    let foreign = format!("alternate_chains = [{:?}]", other.state("issuer/issuing-1.pem"));
+    site.edit("#alternate_chains = []", &foreign);
+    fails(&site, "issuer issuing-1", "must begin with another certificate of the issuer's own name, key");
+    site.edit(&foreign, "#alternate_chains = []");
     let key = site.state("issuer/issuing-1.key");
     let kept = std::fs::read(&key).unwrap();
     std::fs::copy(site.state("root.key"), &key).unwrap();
@@ -118,7 +122,6 @@ fn what_does_not_belong_together_is_found() {
     std::fs::remove_file(&certificate).unwrap();
     fails(&site, "issuer issuing-1", "restore it from a backup");
     std::fs::write(&certificate, kept).unwrap();
-    let other = Site::new(&[]);
     std::fs::copy(other.state("root.crl"), site.state("root.crl")).unwrap();
     fails(&site, "root CRL", "is not signed by the root");
     std::fs::copy(other.state("root.pem"), site.state("root.pem")).unwrap();
