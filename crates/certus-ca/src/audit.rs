@@ -72,6 +72,12 @@ actions! {
     CertificateIssued => "certificate.issued";
     /// Issuing failed for good.
     IssuanceFailed => "issuance.failed";
+    /// A process took up a job that nobody held.
+    JobLeased => "job.leased";
+    /// A job was put back, to be done later.
+    JobReleased => "job.released";
+    /// The jobs of processes that have fallen silent were freed; the object is the process that noticed.
+    SilentFreed => "process.silent-freed";
     /// A job was given up, because its object no longer wanted it.
     JobDropped => "job.dropped";
     /// A process began to work on the store.

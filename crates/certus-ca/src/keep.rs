@@ -77,7 +77,8 @@ pub enum KeepError {
 
 async fn heartbeat(ca: &Ca) -> Result<(), KeepError> {
     let inner = ca.inner();
-    inner.store.heartbeat(inner.process).await?;
+    let audit = own_event(ca.now(), Action::SilentFreed, inner.process.to_string());
+    inner.store.heartbeat(inner.process, audit).await?;
     if let Some(newest) = inner.store.newest_time().await? {
         inner.clock_guard.observe(newest);
     }

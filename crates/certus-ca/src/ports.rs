@@ -251,8 +251,8 @@ pub trait Store: Debug + Send + Sync {
     async fn register_process(&self, process: &Process, audit: AuditEvent) -> Result<(), StoreError>;
 
     /// Shows that a process lives: renews its leases, and frees the jobs of processes that have been silent for
-    /// [`crate::job::LEASE`].
-    async fn heartbeat(&self, process: ProcessId) -> Result<(), StoreError>;
+    /// [`crate::job::LEASE`]. The entry is written when there were such jobs.
+    async fn heartbeat(&self, process: ProcessId, audit: AuditEvent) -> Result<(), StoreError>;
 
     /// The process ends in good order: its jobs are free at once.
     async fn retire_process(&self, process: ProcessId, audit: AuditEvent) -> Result<(), StoreError>;
@@ -261,12 +261,13 @@ pub trait Store: Debug + Send + Sync {
     async fn leases(&self, process: ProcessId) -> Result<Vec<Lease>, StoreError>;
 
     /// Leases jobs that nobody holds and whose time has come; those whose time came first are first, so that what is put
-    /// back again and again does not keep the others waiting.
-    async fn lease_jobs(&self, process: ProcessId, limit: u32) -> Result<Vec<LeasedJob>, StoreError>;
+    /// back again and again does not keep the others waiting. Each has an entry of its own, dated `at`, in the request that
+    /// it came from.
+    async fn lease_jobs(&self, process: ProcessId, limit: u32, at: Timestamp) -> Result<Vec<LeasedJob>, StoreError>;
 
     /// Puts a job back, to be leased again after `wait`. Used for our own failures only. [`StoreError::LeaseLost`] also when
     /// it was put back before.
-    async fn release_job(&self, lease: Lease, wait: Duration) -> Result<(), StoreError>;
+    async fn release_job(&self, lease: Lease, wait: Duration, audit: AuditEvent) -> Result<(), StoreError>;
 
     /// Gives up a job whose object no longer wants it (already settled, or gone).
     async fn drop_job(&self, lease: Lease, audit: AuditEvent) -> Result<(), StoreError>;

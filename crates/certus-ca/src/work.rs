@@ -127,7 +127,7 @@ pub(crate) async fn take_up(ca: &Ca) -> Result<usize, StoreError> {
     const BATCH: u32 = 32;
     free_unused(ca).await?;
     let inner = ca.inner();
-    let jobs = inner.store.lease_jobs(inner.process, BATCH).await?;
+    let jobs = inner.store.lease_jobs(inner.process, BATCH, ca.now()).await?;
     let count = jobs.len();
     for job in jobs {
         let lease = inner.work.use_lease(job.lease);
@@ -147,7 +147,8 @@ async fn free_unused(ca: &Ca) -> Result<(), StoreError> {
         if inner.work.running.uses(lease) {
             continue;
         }
-        match inner.store.release_job(lease, Duration::ZERO).await {
+        let audit = own_event(ca.now(), Action::JobReleased, lease.job.to_string());
+        match inner.store.release_job(lease, Duration::ZERO, audit).await {
             // It was done meanwhile, or is another's.
             Ok(()) | Err(StoreError::LeaseLost) => {}
             Err(error) => return Err(error),
@@ -166,16 +167,21 @@ async fn put_back(ca: &Ca, job: &LeasedJob, why: &(dyn std::fmt::Display + Sync)
 }
 
 async fn give_back(ca: &Ca, job: &LeasedJob, wait: Duration) {
-    match ca.inner().store.release_job(job.lease, wait).await {
+    let audit = job_event(ca, job, Action::JobReleased);
+    match ca.inner().store.release_job(job.lease, wait, audit).await {
         Ok(()) | Err(StoreError::LeaseLost) => {}
         Err(error) => tracing::warn!(job.id = %job.job.id, %error, "a job could not be put back"),
     }
 }
 
+/// An entry for what happens to a job itself.
+fn job_event(ca: &Ca, job: &LeasedJob, action: Action) -> AuditEvent {
+    AuditEvent { request: Some(job.job.request), ..own_event(ca.now(), action, job.job.id.to_string()) }
+}
+
 /// Gives up a job that nobody wants any more.
 async fn drop_job(ca: &Ca, job: &LeasedJob) {
-    let event = own_event(ca.now(), Action::JobDropped, job.job.id.to_string());
-    let audit = AuditEvent { request: Some(job.job.request), ..event };
+    let audit = job_event(ca, job, Action::JobDropped);
     match ca.inner().store.drop_job(job.lease, audit).await {
         Ok(()) | Err(StoreError::LeaseLost) => {}
         Err(error) => tracing::warn!(job.id = %job.job.id, %error, "a job could not be given up"),

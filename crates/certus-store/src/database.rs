@@ -34,14 +34,10 @@ impl Database {
         self.queue.commit(operation, Some(audit)).await.map(drop)
     }
 
-    async fn write_unaudited(&self, operation: Operation) -> Result<(), StoreError> {
-        self.queue.commit(operation, None).await.map(drop)
-    }
-
     async fn write_job(&self, operation: Operation, audit: AuditEvent) -> Result<Lease, StoreError> {
         match self.queue.commit(operation, Some(audit)).await? {
             Reply::Lease(lease) => Ok(lease),
-            Reply::Done | Reply::Nothing | Reply::Jobs(_) | Reply::Removed(_) => Err(StoreError::Conflict),
+            Reply::Done | Reply::Nothing | Reply::Jobs(_) | Reply::Changed(_) => Err(StoreError::Conflict),
         }
     }
 }
@@ -197,8 +193,8 @@ impl Store for Database {
         self.write(Operation::RegisterProcess { process: process.clone() }, audit).await
     }
 
-    async fn heartbeat(&self, process: ProcessId) -> Result<(), StoreError> {
-        self.write_unaudited(Operation::Heartbeat { process }).await
+    async fn heartbeat(&self, process: ProcessId, audit: AuditEvent) -> Result<(), StoreError> {
+        self.write(Operation::Heartbeat { process }, audit).await
     }
 
     async fn retire_process(&self, process: ProcessId, audit: AuditEvent) -> Result<(), StoreError> {
@@ -209,18 +205,18 @@ impl Store for Database {
         self.reads.leases(process).await
     }
 
-    async fn lease_jobs(&self, process: ProcessId, limit: u32) -> Result<Vec<LeasedJob>, StoreError> {
+    async fn lease_jobs(&self, process: ProcessId, limit: u32, at: Timestamp) -> Result<Vec<LeasedJob>, StoreError> {
         if !self.reads.has_free_jobs().await? {
             return Ok(Vec::new());
         }
-        match self.queue.commit(Operation::LeaseJobs { process, limit }, None).await? {
+        match self.queue.commit(Operation::LeaseJobs { process, limit, at }, None).await? {
             Reply::Jobs(jobs) => Ok(jobs),
-            Reply::Done | Reply::Nothing | Reply::Lease(_) | Reply::Removed(_) => Ok(Vec::new()),
+            Reply::Done | Reply::Nothing | Reply::Lease(_) | Reply::Changed(_) => Ok(Vec::new()),
         }
     }
 
-    async fn release_job(&self, lease: Lease, wait: Duration) -> Result<(), StoreError> {
-        self.write_unaudited(Operation::ReleaseJob { lease, wait }).await
+    async fn release_job(&self, lease: Lease, wait: Duration, audit: AuditEvent) -> Result<(), StoreError> {
+        self.write(Operation::ReleaseJob { lease, wait }, audit).await
     }
 
     async fn drop_job(&self, lease: Lease, audit: AuditEvent) -> Result<(), StoreError> {
@@ -266,13 +262,13 @@ impl Store for Database {
 
     async fn reap(&self, before: Timestamp, limit: u32, audit: AuditEvent) -> Result<u64, StoreError> {
         match self.queue.commit(Operation::Reap { before, limit, at: audit.at }, Some(audit)).await? {
-            Reply::Removed(count) => Ok(count),
+            Reply::Changed(count) => Ok(count),
             Reply::Done | Reply::Nothing | Reply::Lease(_) | Reply::Jobs(_) => Ok(0),
         }
     }
 
     async fn check(&self) -> Result<(), StoreError> {
         migration::refuse_newer(self.reads.schema().await?)?;
-        self.write_unaudited(Operation::Probe).await
+        self.queue.commit(Operation::Probe, None).await.map(drop)
     }
 }

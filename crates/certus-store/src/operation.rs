@@ -93,6 +93,8 @@ pub(crate) enum Operation {
     LeaseJobs {
         process: ProcessId,
         limit: u32,
+        /// When, for the entries in the audit that each leased job gets.
+        at: Timestamp,
     },
     ReleaseJob {
         lease: Lease,
@@ -118,6 +120,7 @@ pub(crate) enum Operation {
         limit: u32,
         at: Timestamp,
     },
+    /// Writes nothing, by a statement that only a store that takes writes accepts.
     Probe,
 }
 
@@ -130,19 +133,19 @@ pub(crate) enum Reply {
     Nothing,
     /// It took effect, and this is the lease of the job it made.
     Lease(Lease),
-    /// These jobs were leased.
+    /// These jobs were leased, and the audit says so of each.
     Jobs(Vec<LeasedJob>),
-    /// This many rows went.
-    Removed(u64),
+    /// It took effect on this many rows. If there are none, the audit has nothing to tell.
+    Changed(u64),
 }
 
 impl Reply {
-    /// Whether something changed that the audit must tell of.
+    /// Whether something changed that the audit has yet to tell of.
     pub(crate) fn changed(&self) -> bool {
         match self {
-            Self::Done | Self::Lease(_) | Self::Jobs(_) => true,
-            Self::Nothing => false,
-            Self::Removed(count) => *count > 0,
+            Self::Done | Self::Lease(_) => true,
+            Self::Nothing | Self::Jobs(_) => false,
+            Self::Changed(count) => *count > 0,
         }
     }
 }

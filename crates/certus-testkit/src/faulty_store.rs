@@ -343,9 +343,9 @@ impl Store for FaultyStore {
         done
     }
 
-    async fn heartbeat(&self, process: ProcessId) -> Result<(), StoreError> {
+    async fn heartbeat(&self, process: ProcessId, audit: AuditEvent) -> Result<(), StoreError> {
         self.fault("heartbeat", Moment::Before)?;
-        let done = self.inner.heartbeat(process).await;
+        let done = self.inner.heartbeat(process, audit).await;
         self.fault("heartbeat", Moment::After)?;
         done
     }
@@ -361,16 +361,16 @@ impl Store for FaultyStore {
         self.inner.leases(process).await
     }
 
-    async fn lease_jobs(&self, process: ProcessId, limit: u32) -> Result<Vec<LeasedJob>, StoreError> {
+    async fn lease_jobs(&self, process: ProcessId, limit: u32, at: Timestamp) -> Result<Vec<LeasedJob>, StoreError> {
         self.fault("lease_jobs", Moment::Before)?;
-        let done = self.inner.lease_jobs(process, limit).await;
+        let done = self.inner.lease_jobs(process, limit, at).await;
         self.fault("lease_jobs", Moment::After)?;
         done
     }
 
-    async fn release_job(&self, lease: Lease, wait: Duration) -> Result<(), StoreError> {
+    async fn release_job(&self, lease: Lease, wait: Duration, audit: AuditEvent) -> Result<(), StoreError> {
         self.fault("release_job", Moment::Before)?;
-        let done = self.inner.release_job(lease, wait).await;
+        let done = self.inner.release_job(lease, wait, audit).await;
         self.fault("release_job", Moment::After)?;
         done
     }

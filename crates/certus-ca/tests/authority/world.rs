@@ -136,7 +136,7 @@ impl World {
             request: None,
         };
         self.store.register_process(&process, audit).await.unwrap();
-        self.store.lease_jobs(process.id, 10).await.unwrap().is_empty()
+        self.store.lease_jobs(process.id, 10, self.authority.ca.now()).await.unwrap().is_empty()
     }
 }
 

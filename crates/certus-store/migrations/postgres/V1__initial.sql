@@ -225,8 +225,3 @@ CREATE TABLE audit (
     request BYTEA CHECK (octet_length(request) = 16)
 );
 CREATE INDEX audit_at ON audit (at);
-
-CREATE TABLE probe (
-    key BIGINT PRIMARY KEY CHECK (key = 1),
-    at BIGINT NOT NULL
-);

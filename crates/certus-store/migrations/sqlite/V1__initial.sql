@@ -225,8 +225,3 @@ CREATE TABLE audit (
     request BLOB CHECK (length(request) = 16)
 ) STRICT;
 CREATE INDEX audit_at ON audit (at);
-
-CREATE TABLE probe (
-    key INTEGER PRIMARY KEY CHECK (key = 1),
-    at INTEGER NOT NULL
-) STRICT;

@@ -3,7 +3,7 @@
 //! A writing statement answers with one row, its outcome: `done`, `nothing` (there was nothing to do), `conflict`,
 //! `lease` (it was lost), or `unknown` (a row it leans on, which nothing ever removes, is not there).
 
-use certus_ca::audit::AuditEvent;
+use certus_ca::audit::{Action, Actor, AuditEvent};
 use certus_ca::job::{LEASE, Lease};
 use certus_ca::ports::{StoreError, StoredCrl};
 use certus_ca::state::{Account, Authorization, Intent, IssuedCertificate, Order};
@@ -113,18 +113,20 @@ pub(super) fn call(transaction: &Transaction) -> Result<Call, StoreError> {
         }
         Operation::Heartbeat { process } => {
             let silence = i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX);
-            Call { sql: sql_job::HEARTBEAT, values: values![process.as_bytes().to_vec(), silence] }
+            audited(sql_job::HEARTBEAT, values![process.as_bytes().to_vec(), silence])
         }
         Operation::RetireProcess { process } => audited(sql_job::RETIRE, values![process.as_bytes().to_vec()]),
-        Operation::LeaseJobs { process, limit } => {
-            Call { sql: sql_job::LEASE_JOBS, values: values![process.as_bytes().to_vec(), i64::from(*limit)] }
+        Operation::LeaseJobs { process, limit, at } => {
+            let (actor, action) = (Actor::Authority.to_string(), Action::JobLeased.name());
+            let values = values![process.as_bytes().to_vec(), i64::from(*limit), millis(*at), actor, action];
+            Call { sql: sql_job::LEASE_JOBS, values }
         }
         Operation::ReleaseJob { lease, wait } => {
             // Half the range, so that the sum with the present fits.
             let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2).min(i64::MAX / 2);
             let mut more = leased(*lease);
             more.append(&mut values![wait]);
-            Call { sql: sql_job::RELEASE, values: more }
+            audited(sql_job::RELEASE, more)
         }
         Operation::DropJob { lease } => audited(sql_job::DROP, leased(*lease)),
         Operation::WriteSetting { name, value } => {
@@ -311,7 +313,7 @@ pub(super) fn reply(operation: &Operation, rows: &[Row]) -> Result<Reply, StoreE
         Operation::LeaseJobs { .. } => return rows.iter().map(job).collect::<Result<_, _>>().map(Reply::Jobs),
         Operation::Reap { .. } => {
             let count: i64 = column(rows.first().ok_or_else(no_answer)?, 0)?;
-            return Ok(Reply::Removed(u64::try_from(count).unwrap_or(0)));
+            return Ok(Reply::Changed(u64::try_from(count).unwrap_or(0)));
         }
         Operation::BeginValidation { job, .. } | Operation::BeginIssuance { job, .. } => {
             return outcome(operation, rows).map(|_| Reply::Lease(Lease { job: job.id, fence: 1 }));

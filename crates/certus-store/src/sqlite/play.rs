@@ -58,7 +58,7 @@ fn operation(connection: &Connection, operation: &Operation) -> Result<Reply, Fa
         Operation::RegisterProcess { process } => write_job::register_process(connection, process),
         Operation::Heartbeat { process } => write_job::heartbeat(connection, *process),
         Operation::RetireProcess { process } => write_job::retire_process(connection, *process),
-        Operation::LeaseJobs { process, limit } => write_job::lease(connection, *process, *limit),
+        Operation::LeaseJobs { process, limit, at } => write_job::lease(connection, *process, *limit, *at),
         Operation::ReleaseJob { lease, wait } => write_job::release(connection, *lease, *wait),
         Operation::DropJob { lease } => write_job::finish(connection, *lease),
         Operation::WriteSetting { name, value } => write_authority::setting(connection, name, value),
@@ -69,7 +69,7 @@ fn operation(connection: &Connection, operation: &Operation) -> Result<Reply, Fa
     }
 }
 
-fn audit(connection: &Connection, event: &AuditEvent) -> Result<(), Fault> {
+pub(super) fn audit(connection: &Connection, event: &AuditEvent) -> Result<(), Fault> {
     let request = event.request.as_ref().map(|id| id.as_bytes().as_slice());
     connection.prepare_cached(AUDIT)?.execute(params![
         millis(event.at),

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use certus_ca::audit::{Action, Actor, AuditEvent};
 use certus_ca::id::ProcessId;
 use certus_ca::job::{Job, LEASE, Lease, Task};
 use certus_ca::ports::{Process, StoreError};
+use certus_pki::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Fault;
+use super::play::audit;
 use crate::operation::Reply;
 use crate::rows::{JobRow, Place, number_column};
 
@@ -108,8 +111,8 @@ pub(super) fn heartbeat(connection: &Connection, process: ProcessId) -> Result<R
         return Err(Place::new("processes", process.as_bytes()).inconsistent("id").into());
     }
     let silence = i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX);
-    connection.prepare_cached(FREE_SILENT)?.execute(params![silence])?;
-    Ok(Reply::Done)
+    let freed = connection.prepare_cached(FREE_SILENT)?.execute(params![silence])?;
+    Ok(Reply::Changed(u64::try_from(freed).unwrap_or(u64::MAX)))
 }
 
 pub(super) fn retire_process(connection: &Connection, process: ProcessId) -> Result<Reply, Fault> {
@@ -118,7 +121,7 @@ pub(super) fn retire_process(connection: &Connection, process: ProcessId) -> Res
     Ok(Reply::Done)
 }
 
-pub(super) fn lease(connection: &Connection, process: ProcessId, limit: u32) -> Result<Reply, Fault> {
+pub(super) fn lease(connection: &Connection, process: ProcessId, limit: u32, at: Timestamp) -> Result<Reply, Fault> {
     let process = process_key(connection, process)?;
     let mut found: Vec<(i64, JobRow)> = Vec::new();
     {
@@ -143,7 +146,10 @@ pub(super) fn lease(connection: &Connection, process: ProcessId, limit: u32) -> 
     let mut leased = Vec::with_capacity(found.len());
     for (key, row) in found {
         connection.prepare_cached(LEASE_JOB)?.execute(params![key, process])?;
-        leased.push(row.into_state()?);
+        let job = row.into_state()?;
+        let (object, request) = (job.job.id.to_string(), Some(job.job.request));
+        audit(connection, &AuditEvent { at, actor: Actor::Authority, action: Action::JobLeased, object, request })?;
+        leased.push(job);
     }
     Ok(Reply::Jobs(leased))
 }

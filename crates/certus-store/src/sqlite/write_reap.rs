@@ -39,7 +39,7 @@ pub(super) fn reap(connection: &Connection, before: Timestamp, limit: u32, at: T
             connection.prepare_cached(UNUSED_EVIDENCE)?.execute(params![key])?;
         }
     }
-    Ok(Reply::Removed(u64::try_from(orders.len() + authorizations.len()).unwrap_or(u64::MAX)))
+    Ok(Reply::Changed(u64::try_from(orders.len() + authorizations.len()).unwrap_or(u64::MAX)))
 }
 
 fn keys(connection: &Connection, statement: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<i64>, Fault> {

@@ -90,7 +90,7 @@ async fn a_job_goes_to_one_of_many_that_ask_for_it() {
     let mut askers = JoinSet::new();
     for _ in 0..6 {
         let (store, process) = (subject.again().await, subject.another_process().await);
-        askers.spawn(async move { store.lease_jobs(process, 4).await.unwrap() });
+        askers.spawn(async move { store.lease_jobs(process, 4, made::NOW).await.unwrap() });
     }
     let mut leased = Vec::new();
     while let Some(jobs) = askers.join_next().await {
@@ -102,7 +102,7 @@ async fn a_job_goes_to_one_of_many_that_ask_for_it() {
     assert_eq!(leased.len(), all, "none was leased twice");
     assert!(leased.iter().all(|(_, fence)| *fence == 2));
     // Whoever came while others held rows went away with less; what is left is leased to the next one.
-    let rest = subject.store.lease_jobs(subject.another_process().await, 100).await.unwrap();
+    let rest = subject.store.lease_jobs(subject.another_process().await, 100, made::NOW).await.unwrap();
     assert_eq!(all + rest.len(), 10);
 }
 

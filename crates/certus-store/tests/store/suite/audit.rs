@@ -37,7 +37,13 @@ pub(crate) async fn every_write_leaves_an_entry(subject: &Subject) {
     let (order, _) = made::kept_order(store, &account, &["e.example"]).await;
     made::validate(store, subject.process, order.id).await;
     let (lease, _) = made::begin_issuance(store, subject.process, order.id).await;
-    store.drop_job(lease, made::event(Action::JobDropped, lease.job)).await.unwrap();
+    store.release_job(lease, Duration::ZERO, made::released(lease)).await.unwrap();
+    let leased = store.lease_jobs(subject.process, 10, NOW + Duration::from_secs(1)).await.unwrap();
+    let entries = store.audit(None, 1000).await.unwrap().entries;
+    let told = entries.last().unwrap();
+    assert_eq!((told.object.clone(), told.at), (lease.job.to_string(), NOW + Duration::from_secs(1)));
+    assert_eq!((&*told.actor, told.request.clone()), ("authority", Some(leased[0].job.request.to_string())));
+    store.drop_job(leased[0].lease, made::event(Action::JobDropped, lease.job)).await.unwrap();
     store.reap(NOW + made::WEEK * 2, 10, made::event(Action::Reaped, "before")).await.unwrap();
     store.retire_process(subject.process, made::event(Action::ProcessRetired, subject.process)).await.unwrap();
     let expected = [
@@ -63,6 +69,8 @@ pub(crate) async fn every_write_leaves_an_entry(subject: &Subject) {
         "validation.begun",
         "authorization.settled",
         "issuance.begun",
+        "job.released",
+        "job.leased",
         "job.dropped",
         "reaped",
         "process.retired",

@@ -160,9 +160,9 @@ pub(crate) async fn a_late_worker_is_refused(subject: &Subject) {
     made::validate(store, subject.process, order.id).await;
     let (old, stored) = made::begin_issuance(store, subject.process, order.id).await;
     let intent = made::kept_intent(store, old, order.id).await;
-    store.release_job(old, Duration::ZERO).await.unwrap();
+    store.release_job(old, Duration::ZERO, made::released(old)).await.unwrap();
     let other = subject.another_process().await;
-    let leased = store.lease_jobs(other, 10).await.unwrap();
+    let leased = store.lease_jobs(other, 10, made::NOW).await.unwrap();
     assert_eq!(leased.len(), 1);
     let new = leased[0].lease;
     assert_eq!((new.job, new.fence), (old.job, 2));
@@ -175,7 +175,7 @@ pub(crate) async fn a_late_worker_is_refused(subject: &Subject) {
         store.record_intent(old, &made::intent(Some(order.id)), audit()).await,
         store.complete_issuance(old, stored.version, &complete, &certificate, audit()).await,
         store.fail_issuance(old, stored.version, &failed, audit()).await,
-        store.release_job(old, Duration::ZERO).await,
+        store.release_job(old, Duration::ZERO, made::released(old)).await,
         store.drop_job(old, made::event(Action::JobDropped, old.job)).await,
         // A lease of another order's job is none for this one.
         store.record_intent(new, &made::intent(Some(certus_ca::id::OrderId::random())), audit()).await,

@@ -30,6 +30,11 @@ pub(crate) fn event(action: Action, object: impl ToString) -> AuditEvent {
     event_at(NOW, action, object)
 }
 
+/// The entry for a job that is put back.
+pub(crate) fn released(lease: Lease) -> AuditEvent {
+    event(Action::JobReleased, lease.job)
+}
+
 pub(crate) fn event_at(at: Timestamp, action: Action, object: impl ToString) -> AuditEvent {
     let request = Some(RequestId::from_bytes([7; 16]));
     AuditEvent { at, actor: Actor::Authority, action, object: object.to_string(), request }
