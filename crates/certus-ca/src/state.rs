@@ -15,5 +15,5 @@ mod tests;
 pub use account::Account;
 pub use authorization::{Authorization, ValidatedControl};
 pub use certificate::{Intent, IssuedCertificate};
-pub use challenge::{Challenge, ChallengeState, Evidence, Perspective};
+pub use challenge::{Challenge, ChallengeState, Evidence, Hop, Perspective};
 pub use order::{Order, OrderState};

@@ -14,7 +14,9 @@ use certus_pki::Timestamp;
 use data_encoding::BASE64URL_NOPAD;
 
 pub(crate) use account::AccountRow;
-pub(crate) use authorization::{AuthorizationRow, ChallengeFacts, ChallengeRow, PerspectiveRow, evidence_keys};
+pub(crate) use authorization::{
+    AuthorizationRow, ChallengeFacts, ChallengeRow, PerspectiveRow, evidence_keys, resolved_column,
+};
 pub(crate) use certificate::{CertificateRow, NameRow, column_of, entry, outcome};
 pub(crate) use job::{JobRow, lease};
 pub(crate) use order::{IdentifierRow, OrderFacts, OrderRow};

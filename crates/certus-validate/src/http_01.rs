@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use certus_acme::{Identifier, ProblemKind};
 use certus_ca::ports::{ValidationError, ValidationRequest};
-use certus_ca::state::{Evidence, Perspective};
+use certus_ca::state::{Evidence, Hop, Perspective};
 use http::HeaderValue;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -48,32 +48,28 @@ impl Http01 {
         let mut location = Location::of_challenge(domain, &request.token, self.ports).map_err(|refused| {
             failed(ProblemKind::Connection, format!("no URL can be made for {domain}: {refused}"))
         })?;
-        let mut visited = Vec::new();
-        for redirects in 0..=self.max_redirects {
+        let mut hops: Vec<Hop> = Vec::new();
+        for _redirects in 0..=self.max_redirects {
             let found = dns.addresses(location.host(), deadline).await?;
             let candidates = Candidates::choose(location.host(), &found.addresses, &self.policy)?;
             let (stream, address) = candidates.dial(location.port(), &self.own, deadline).await?;
             let from = format!("{location} (at {address})");
+            hops.push(Hop {
+                url: location.as_str().to_owned(),
+                resolver: Some(found.resolver),
+                resolved: found.addresses,
+                connected: Some(address),
+            });
             match self.ask(stream, &location, deadline, &from).await? {
                 Answer::Body(body) => {
                     compare(&body, &request.key_authorization, &from)?;
-                    return Ok(Evidence {
-                        perspectives: vec![Perspective {
-                            name: PRIMARY.to_owned(),
-                            resolver: found.resolver,
-                            address: address.ip(),
-                            port: address.port(),
-                            url: location.as_str().to_owned(),
-                            redirects,
-                        }],
-                    });
+                    return Ok(Evidence { perspectives: vec![Perspective { name: PRIMARY.to_owned(), hops }] });
                 }
                 Answer::Redirect(to) => {
                     let next = location
                         .redirected(&to, self.ports)
                         .map_err(|refused| fetch::redirect_refused(&from, &refused))?;
-                    visited.push(location.as_str().to_owned());
-                    if visited.iter().any(|url| url == next.as_str()) {
+                    if hops.iter().any(|hop| hop.url == next.as_str()) {
                         return Err(failed(
                             ProblemKind::Connection,
                             format!("{from} redirects in a circle, to {next}"),

@@ -11,7 +11,7 @@
 //!     valid            invalid
 //! ```
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use certus_acme::{ChallengeStatus, ChallengeType, Problem, Token};
 use certus_pki::Timestamp;
@@ -88,16 +88,21 @@ pub struct Evidence {
 pub struct Perspective {
     /// Its name; `primary` is this process.
     pub name: String,
-    /// The resolver that was asked, as `address:port`.
-    pub resolver: String,
-    /// The address that answered.
-    pub address: IpAddr,
-    /// Its port.
-    pub port: u16,
-    /// The last URL asked, without the token's secret part: what a person needs to repeat it.
+    /// Where it asked, in order: the first as the challenge says, each further one where a redirect led.
+    pub hops: Vec<Hop>,
+}
+
+/// One question on the way to an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hop {
+    /// What was asked: what a person needs to repeat it.
     pub url: String,
-    /// How many redirects led there.
-    pub redirects: u32,
+    /// The resolver that was asked for its host, as `address:port`; `None` when there was nothing to look up.
+    pub resolver: Option<String>,
+    /// The addresses that the resolver gave, permitted or not.
+    pub resolved: Vec<IpAddr>,
+    /// The one that answered, and its port; `None` when nothing was connected to.
+    pub connected: Option<SocketAddr>,
 }
 
 #[cfg(test)]

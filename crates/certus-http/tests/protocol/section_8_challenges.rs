@@ -218,6 +218,9 @@ async fn what_was_seen_is_kept() {
         ChallengeState::Pending | ChallengeState::Processing { .. } | ChallengeState::Invalid { .. } => None,
     });
     let [seen] = <[_; 1]>::try_from(evidence.unwrap().perspectives).unwrap();
-    assert_eq!((seen.port, seen.redirects), (world.target.port(), 0));
-    assert!(seen.address.is_loopback() && seen.url.contains("a.localhost"), "{seen:?}");
+    let [hop] = <[_; 1]>::try_from(seen.hops).unwrap();
+    let connected = hop.connected.unwrap();
+    assert_eq!(connected.port(), world.target.port());
+    assert!(hop.resolved.contains(&connected.ip()) && connected.ip().is_loopback(), "{hop:?}");
+    assert!(hop.url.contains("a.localhost"), "{hop:?}");
 }

@@ -133,13 +133,15 @@ CREATE TABLE evidence (
 CREATE TABLE perspectives (
     evidence BIGINT NOT NULL REFERENCES evidence (key) ON DELETE CASCADE,
     position BIGINT NOT NULL,
+    hop BIGINT NOT NULL,
     name TEXT NOT NULL,
-    resolver TEXT NOT NULL,
-    address TEXT NOT NULL,
-    port BIGINT NOT NULL,
     url TEXT NOT NULL,
-    redirects BIGINT NOT NULL,
-    PRIMARY KEY (evidence, position)
+    resolver TEXT,
+    resolved TEXT NOT NULL,
+    address TEXT,
+    port BIGINT,
+    PRIMARY KEY (evidence, position, hop),
+    CHECK ((address IS NULL) = (port IS NULL))
 );
 
 CREATE TABLE challenges (

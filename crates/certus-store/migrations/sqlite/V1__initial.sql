@@ -133,13 +133,15 @@ CREATE TABLE evidence (
 CREATE TABLE perspectives (
     evidence INTEGER NOT NULL REFERENCES evidence (key) ON DELETE CASCADE,
     position INTEGER NOT NULL,
+    hop INTEGER NOT NULL,
     name TEXT NOT NULL,
-    resolver TEXT NOT NULL,
-    address TEXT NOT NULL,
-    port INTEGER NOT NULL,
     url TEXT NOT NULL,
-    redirects INTEGER NOT NULL,
-    PRIMARY KEY (evidence, position)
+    resolver TEXT,
+    resolved TEXT NOT NULL,
+    address TEXT,
+    port INTEGER,
+    PRIMARY KEY (evidence, position, hop),
+    CHECK ((address IS NULL) = (port IS NULL))
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE challenges (

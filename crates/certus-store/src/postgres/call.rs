@@ -14,7 +14,9 @@ use super::connection::{Call, Value};
 use super::fault::column;
 use super::{sql_authority, sql_issuance, sql_job, sql_order};
 use crate::operation::{OWN_INTENT_PATIENCE, Operation, Reply, Transaction, settled_challenge};
-use crate::rows::{ChallengeFacts, JobRow, OrderFacts, Place, column_of, millis, number_column, version_column};
+use crate::rows::{
+    ChallengeFacts, JobRow, OrderFacts, Place, column_of, millis, number_column, resolved_column, version_column,
+};
 
 macro_rules! values {
     ($($value:expr),+ $(,)?) => { vec![$(Box::new($value) as Value),+] };
@@ -205,7 +207,12 @@ fn settle(version: i64, authorization: &Authorization) -> Result<Vec<Value>, Sto
     let (validated, evidence) = facts.validated.unzip();
     let (failed, problem) = facts.failed.unzip();
     let seen = evidence.map(|evidence| evidence.perspectives.as_slice()).unwrap_or_default();
-    let texts = |read: fn(&certus_ca::state::Perspective) -> String| -> Vec<String> { seen.iter().map(read).collect() };
+    let hops: Vec<_> = (0_i64..)
+        .zip(seen)
+        .flat_map(|(position, one)| {
+            (0_i64..).zip(&one.hops).map(move |(number, hop)| (position, number, &one.name, hop))
+        })
+        .collect();
     Ok(values![
         authorization.id.as_bytes().to_vec(),
         version,
@@ -216,12 +223,14 @@ fn settle(version: i64, authorization: &Authorization) -> Result<Vec<Value>, Sto
         validated,
         failed,
         problem,
-        texts(|one| one.name.clone()),
-        texts(|one| one.resolver.clone()),
-        texts(|one| one.address.to_string()),
-        seen.iter().map(|one| i64::from(one.port)).collect::<Vec<_>>(),
-        texts(|one| one.url.clone()),
-        seen.iter().map(|one| i64::from(one.redirects)).collect::<Vec<_>>(),
+        hops.iter().map(|(position, ..)| *position).collect::<Vec<_>>(),
+        hops.iter().map(|(_, number, ..)| *number).collect::<Vec<_>>(),
+        hops.iter().map(|(.., name, _)| (*name).clone()).collect::<Vec<_>>(),
+        hops.iter().map(|(.., hop)| hop.url.clone()).collect::<Vec<_>>(),
+        hops.iter().map(|(.., hop)| hop.resolver.clone()).collect::<Vec<_>>(),
+        hops.iter().map(|(.., hop)| resolved_column(hop)).collect::<Vec<_>>(),
+        hops.iter().map(|(.., hop)| hop.connected.map(|to| to.ip().to_string())).collect::<Vec<_>>(),
+        hops.iter().map(|(.., hop)| hop.connected.map(|to| i64::from(to.port()))).collect::<Vec<_>>(),
     ])
 }
 

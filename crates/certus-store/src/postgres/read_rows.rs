@@ -7,10 +7,10 @@ use tokio_postgres::Row;
 use super::fault::column;
 use crate::rows::{AuthorizationRow, ChallengeRow, IdentifierRow, OrderRow, PerspectiveRow};
 
-/// Columns of an authorization with challenge and perspective, in front of every such row.
-const AUTHORIZATION: usize = 22;
+/// Columns of an authorization with challenge and hop, in front of every such row.
+const AUTHORIZATION: usize = 23;
 
-/// Takes in rows sorted by authorization, challenge and perspective.
+/// Takes in rows sorted by authorization, challenge, perspective and hop.
 #[derive(Debug, Default)]
 struct Gatherer {
     authorizations: Vec<AuthorizationRow>,
@@ -50,16 +50,17 @@ impl Gatherer {
             });
         }
         if let Some(evidence) = evidence
-            && let Some(name) = column(row, 16)?
+            && let Some(position) = column(row, 16)?
         {
             self.perspectives.push(PerspectiveRow {
                 evidence,
-                name,
-                resolver: column(row, 17)?,
-                address: column(row, 18)?,
-                port: column(row, 19)?,
-                url: column(row, 20)?,
-                redirects: column(row, 21)?,
+                position,
+                name: column(row, 17)?,
+                url: column(row, 18)?,
+                resolver: column(row, 19)?,
+                resolved: column(row, 20)?,
+                address: column(row, 21)?,
+                port: column(row, 22)?,
             });
         }
         Ok(())

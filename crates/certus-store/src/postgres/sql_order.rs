@@ -101,10 +101,10 @@ crate::sql! {
             SELECT subject.type, subject.value, $13, $14::bigint FROM subject, verdict
             WHERE outcome = 'done' AND $14::bigint IS NOT NULL RETURNING key),
         seen AS (
-            INSERT INTO perspectives (evidence, position, name, resolver, address, port, url, redirects)
-            SELECT proof.key, p.n - 1, p.name, p.resolver, p.address, p.port, p.url, p.redirects
-            FROM proof, unnest($17::text[], $18::text[], $19::text[], $20::bigint[], $21::text[], $22::bigint[])
-                WITH ORDINALITY AS p (name, resolver, address, port, url, redirects, n)),
+            INSERT INTO perspectives (evidence, position, hop, name, url, resolver, resolved, address, port)
+            SELECT proof.key, p.position, p.hop, p.name, p.url, p.resolver, p.resolved, p.address, p.port
+            FROM proof, unnest($17::bigint[], $18::bigint[], $19::text[], $20::text[], $21::text[], $22::text[],
+                $23::text[], $24::bigint[]) AS p (position, hop, name, url, resolver, resolved, address, port)),
         known AS (
             UPDATE challenges SET validated = $14, evidence = (SELECT key FROM proof), failed = $15, problem = $16
             FROM subject, verdict WHERE challenges.key = subject.challenge AND outcome = 'done'),

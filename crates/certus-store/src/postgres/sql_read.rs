@@ -2,15 +2,15 @@
 
 use super::sql_job::now;
 
-/// The columns of an authorization with one of its challenges and one perspective of that, as
+/// The columns of an authorization with one of its challenges and one hop of that, as
 /// `read_rows` takes them in.
 macro_rules! authorization {
     () => {
         "authorizations.id, authorizations.version, holders.id, authorizations.type, authorizations.value,
         authorizations.created, authorizations.expires, authorizations.deactivated, challenges.id, challenges.method,
         challenges.token, challenges.begun, challenges.validated, challenges.evidence, challenges.failed,
-        challenges.problem, perspectives.name, perspectives.resolver, perspectives.address, perspectives.port,
-        perspectives.url, perspectives.redirects"
+        challenges.problem, perspectives.position, perspectives.name, perspectives.url, perspectives.resolver,
+        perspectives.resolved, perspectives.address, perspectives.port"
     };
 }
 
@@ -41,18 +41,18 @@ crate::sql! {
         LEFT JOIN accounts AS holders ON holders.key = authorizations.account
         LEFT JOIN challenges ON challenges.authorization_key = authorizations.key
         LEFT JOIN perspectives ON perspectives.evidence = challenges.evidence
-        WHERE orders.id = $1 ORDER BY order_identifiers.position, challenges.key, perspectives.position");
+        WHERE orders.id = $1 ORDER BY order_identifiers.position, challenges.key, perspectives.position, perspectives.hop");
     AUTHORIZATION = concat!("SELECT ", authorization!(), "
         FROM authorizations JOIN accounts AS holders ON holders.key = authorizations.account
         LEFT JOIN challenges ON challenges.authorization_key = authorizations.key
         LEFT JOIN perspectives ON perspectives.evidence = challenges.evidence
-        WHERE authorizations.id = $1 ORDER BY challenges.key, perspectives.position");
+        WHERE authorizations.id = $1 ORDER BY challenges.key, perspectives.position, perspectives.hop");
     AUTHORIZATION_OF = concat!("SELECT ", authorization!(), "
         FROM challenges AS wanted JOIN authorizations ON authorizations.key = wanted.authorization_key
         JOIN accounts AS holders ON holders.key = authorizations.account
         JOIN challenges ON challenges.authorization_key = authorizations.key
         LEFT JOIN perspectives ON perspectives.evidence = challenges.evidence
-        WHERE wanted.id = $1 ORDER BY challenges.key, perspectives.position");
+        WHERE wanted.id = $1 ORDER BY challenges.key, perspectives.position, perspectives.hop");
     CERTIFICATE = "SELECT certificates.key, certificates.id, accounts.id, issuers.id, serial, sha256, spki_sha256, profile,
         shard, not_before, not_after, issued, der,
         ARRAY (SELECT type FROM certificate_names WHERE certificate = certificates.key ORDER BY position),

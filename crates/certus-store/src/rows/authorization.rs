@@ -1,11 +1,12 @@
 //! Authorizations, their challenges, and the evidence of those that were met.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 
 use certus_acme::{ChallengeType, Identifier, RawIdentifier, Token};
 use certus_ca::id::{AccountId, AuthorizationId, ChallengeId};
 use certus_ca::ports::{StoreError, Stored};
-use certus_ca::state::{Authorization, Challenge, ChallengeState, Evidence, Perspective};
+use certus_ca::state::{Authorization, Challenge, ChallengeState, Evidence, Hop, Perspective};
 use certus_pki::Timestamp;
 
 use super::{Place, millis, problem_column};
@@ -37,16 +38,17 @@ pub(crate) struct ChallengeRow {
     pub(crate) problem: Option<String>,
 }
 
-/// A row of `perspectives`.
+/// A row of `perspectives`: one hop of one.
 #[derive(Debug, Clone)]
 pub(crate) struct PerspectiveRow {
     pub(crate) evidence: i64,
+    pub(crate) position: i64,
     pub(crate) name: String,
-    pub(crate) resolver: String,
-    pub(crate) address: String,
-    pub(crate) port: i64,
     pub(crate) url: String,
-    pub(crate) redirects: i64,
+    pub(crate) resolver: Option<String>,
+    pub(crate) resolved: String,
+    pub(crate) address: Option<String>,
+    pub(crate) port: Option<i64>,
 }
 
 /// The keys of the evidence that these authorizations rest on: whose perspectives are to be read.
@@ -93,8 +95,7 @@ impl ChallengeRow {
             }
             (Some(_), Some(validated), Some(key), None, None) => {
                 let rows = evidence.get(&key).map(Vec::as_slice).unwrap_or_default();
-                let perspectives: Result<_, _> = rows.iter().map(|row| row.to_state(&place)).collect();
-                let evidence = Evidence { perspectives: perspectives? };
+                let evidence = Evidence { perspectives: perspectives(rows, &place)? };
                 ChallengeState::Valid { validated: Timestamp::from_unix_millis(validated), evidence }
             }
             (Some(_), None, None, Some(at), Some(problem)) => ChallengeState::Invalid {
@@ -114,17 +115,37 @@ impl ChallengeRow {
     }
 }
 
+/// Rows by position and hop, gathered into what they are rows of.
+fn perspectives(rows: &[&PerspectiveRow], place: &Place<'_>) -> Result<Vec<Perspective>, StoreError> {
+    let of_one = rows.chunk_by(|one, next| one.position == next.position);
+    let gathered = of_one.filter_map(|rows| {
+        let name = rows.first()?.name.clone();
+        let hops: Result<_, _> = rows.iter().map(|row| row.to_state(place)).collect();
+        Some(hops.map(|hops| Perspective { name, hops }))
+    });
+    gathered.collect()
+}
+
 impl PerspectiveRow {
-    fn to_state(&self, place: &Place<'_>) -> Result<Perspective, StoreError> {
-        Ok(Perspective {
-            name: self.name.clone(),
-            resolver: self.resolver.clone(),
-            address: self.address.parse().ok().ok_or_else(|| place.inconsistent("evidence"))?,
-            port: place.number("evidence", self.port)?,
+    fn to_state(&self, place: &Place<'_>) -> Result<Hop, StoreError> {
+        let address = |text: &str| text.parse().map_err(|_no_address| place.inconsistent("evidence"));
+        let connected = match (&self.address, self.port) {
+            (None, None) => None,
+            (Some(ip), Some(port)) => Some(SocketAddr::new(address(ip)?, place.number("evidence", port)?)),
+            (Some(_), None) | (None, Some(_)) => return Err(place.inconsistent("evidence")),
+        };
+        Ok(Hop {
             url: self.url.clone(),
-            redirects: place.number("evidence", self.redirects)?,
+            resolver: self.resolver.clone(),
+            resolved: self.resolved.split_ascii_whitespace().map(address).collect::<Result<_, _>>()?,
+            connected,
         })
     }
+}
+
+/// The addresses of a hop as they are kept: with a space between.
+pub(crate) fn resolved_column(hop: &Hop) -> String {
+    hop.resolved.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(" ")
 }
 
 /// What has happened to a challenge, as columns.

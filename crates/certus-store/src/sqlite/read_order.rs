@@ -40,8 +40,8 @@ crate::sql! {
         JOIN accounts ON accounts.key = authorizations.account
         JOIN challenges ON challenges.authorization_key = authorizations.key
         WHERE wanted.id = ?1 ORDER BY challenges.key");
-    PERSPECTIVES = "SELECT name, resolver, address, port, url, redirects FROM perspectives WHERE evidence = ?1
-        ORDER BY position";
+    PERSPECTIVES = "SELECT position, name, url, resolver, resolved, address, port FROM perspectives WHERE evidence = ?1
+        ORDER BY position, hop";
 }
 
 pub(super) fn order(connection: &Connection, id: OrderId) -> Result<Option<Stored<OrderAndAuthorizations>>, Fault> {
@@ -152,12 +152,13 @@ fn perspectives(connection: &Connection, evidence: &[i64]) -> Result<Vec<Perspec
         while let Some(row) = found.next()? {
             rows.push(PerspectiveRow {
                 evidence: *key,
-                name: row.get(0)?,
-                resolver: row.get(1)?,
-                address: row.get(2)?,
-                port: row.get(3)?,
-                url: row.get(4)?,
-                redirects: row.get(5)?,
+                position: row.get(0)?,
+                name: row.get(1)?,
+                url: row.get(2)?,
+                resolver: row.get(3)?,
+                resolved: row.get(4)?,
+                address: row.get(5)?,
+                port: row.get(6)?,
             });
         }
     }

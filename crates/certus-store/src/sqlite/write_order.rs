@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::fault::Fault;
 use super::{write_account, write_job};
 use crate::operation::{Reply, settled_challenge};
-use crate::rows::{ChallengeFacts, Place, millis, version_column};
+use crate::rows::{ChallengeFacts, Place, millis, resolved_column, version_column};
 
 crate::sql! {
     OPEN_ORDER = "INSERT INTO orders (id, version, account, profile, created, expires) VALUES (?1, 1, ?2, ?3, ?4, ?5)";
@@ -33,8 +33,8 @@ crate::sql! {
     CHALLENGE_FAILED = "UPDATE challenges SET failed = ?4, problem = ?5
         WHERE id = ?1 AND authorization_key = ?2 AND key = ?3 AND validated IS NULL AND failed IS NULL";
     EVIDENCE = "INSERT INTO evidence (type, value, method, validated) VALUES (?1, ?2, ?3, ?4)";
-    PERSPECTIVE = "INSERT INTO perspectives (evidence, position, name, resolver, address, port, url, redirects)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    PERSPECTIVE = "INSERT INTO perspectives (evidence, position, hop, name, url, resolver, resolved, address, port)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     CLOSE_ORDERS = "UPDATE orders SET closed = ?2 WHERE closed IS NULL
         AND key IN (SELECT order_key FROM order_identifiers WHERE authorization_key = ?1)";
 }
@@ -175,16 +175,19 @@ fn keep_evidence(
     connection.prepare_cached(EVIDENCE)?.execute(values)?;
     let key = connection.last_insert_rowid();
     for (position, perspective) in (0_i64..).zip(&evidence.perspectives) {
-        connection.prepare_cached(PERSPECTIVE)?.execute(params![
-            key,
-            position,
-            perspective.name,
-            perspective.resolver,
-            perspective.address.to_string(),
-            perspective.port,
-            perspective.url,
-            perspective.redirects,
-        ])?;
+        for (number, hop) in (0_i64..).zip(&perspective.hops) {
+            connection.prepare_cached(PERSPECTIVE)?.execute(params![
+                key,
+                position,
+                number,
+                perspective.name,
+                hop.url,
+                hop.resolver,
+                resolved_column(hop),
+                hop.connected.map(|address| address.ip().to_string()),
+                hop.connected.map(|address| address.port()),
+            ])?;
+        }
     }
     Ok(key)
 }

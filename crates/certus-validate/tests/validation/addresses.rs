@@ -212,7 +212,7 @@ async fn every_refused_address_is_told_and_a_good_one_suffices() {
     for address in bad {
         assert!(problem.detail.contains(&address.to_string()), "{problem}");
     }
-    assert_eq!(validate(settings(&names, web.port), "good.example").await.unwrap().address, IPV4);
+    assert_eq!(validate(settings(&names, web.port), "good.example").await.unwrap().address(), IPV4);
 }
 
 #[tokio::test]
@@ -236,12 +236,12 @@ async fn ipv6_is_dialled_first_and_ipv4_once_it_fails() {
         connection.write_all(&ok(KEY_AUTHORIZATION)).unwrap();
     };
     let web = WebServer::serving(ipv6, answer);
-    assert_eq!(validate(settings(&names, web.port), "a.example").await.unwrap().address, IPV6);
+    assert_eq!(validate(settings(&names, web.port), "a.example").await.unwrap().address(), IPV6);
     nobody_came(&ipv4);
 
     // Nothing listens on the IPv6 address.
     let web = WebServer::serving(ipv4_only(), answer);
-    assert_eq!(validate(settings(&names, web.port), "a.example").await.unwrap().address, IPV4);
+    assert_eq!(validate(settings(&names, web.port), "a.example").await.unwrap().address(), IPV4);
 
     // Nothing listens at all: both are told.
     let port = closed_port();
@@ -268,7 +268,7 @@ async fn localhost_is_answered_here_if_at_all() {
     for name in ["localhost", "site.localhost", "a.b.localhost"] {
         let config = Config { local_names: LocalNames::Localhost, ..settings(&names, web.port) };
         let evidence = validate(config.clone(), name).await.unwrap();
-        assert_eq!((evidence.address, evidence.resolver.as_str()), (IPV4, "local"));
+        assert_eq!((evidence.address(), evidence.last().resolver.as_deref().unwrap()), (IPV4, "local"));
         assert_problem(validate(Config { permit: Vec::new(), ..config }, name).await, ProblemKind::Dns, "loopback");
         assert_problem(validate(settings(&names, web.port), name).await, ProblemKind::Dns, "means the machine itself");
     }

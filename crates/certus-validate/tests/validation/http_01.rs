@@ -1,7 +1,7 @@
 //! RFC 8555 section 8.3: the request, the body, the status.
 
 use certus_acme::ProblemKind;
-use certus_ca::state::Perspective;
+use certus_ca::state::Hop;
 
 use crate::web_server::{WebServer, closed_port, ok};
 use crate::{IPV4, KEY_AUTHORIZATION, PATH, TOKEN, assert_problem, problem, settings, validate};
@@ -33,15 +33,13 @@ async fn the_key_authorization_is_looked_for_where_the_rfc_says() {
     ];
     assert_eq!(seen.fields, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
 
-    let expected = Perspective {
-        name: "primary".to_owned(),
-        resolver: names.address.to_string(),
-        address: IPV4,
-        port: web.port,
+    let expected = Hop {
         url: format!("http://a.example:{}{PATH}", web.port),
-        redirects: 0,
+        resolver: Some(names.address.to_string()),
+        resolved: vec![IPV4],
+        connected: Some((IPV4, web.port).into()),
     };
-    assert_eq!(evidence, expected);
+    assert_eq!(evidence.hops, [expected]);
 }
 
 // conformance: 8555-8.3-04 8555-8.3-05 8555-6.7-17

@@ -75,7 +75,7 @@ async fn ipv6_that_does_not_answer_leaves_time_for_ipv4() {
     let listener = listen(IPV4, silent.local_addr().unwrap().port());
     let web = WebServer::serving(listener, |_seen, peer| peer.write_all(&ok(KEY_AUTHORIZATION)).unwrap());
     let evidence = validate(settings(web.port, Duration::from_millis(1500)), "localhost").await.unwrap();
-    assert_eq!(evidence.address, IPV4);
+    assert_eq!(evidence.address(), IPV4);
 }
 
 // conformance: 8555-8.3-14

@@ -14,7 +14,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use certus_acme::{ChallengeType, Identifier, Problem, ProblemKind, Token};
 use certus_ca::ports::{ValidationError, ValidationRequest, Validator};
-use certus_ca::state::Perspective;
+use certus_ca::state::{Hop, Perspective};
 use certus_pki::DnsName;
 use certus_validate::{Config, Validators};
 
@@ -38,12 +38,28 @@ fn settings(names: &NameServer, port: u16) -> Config {
     }
 }
 
+/// The evidence of a validation.
+#[derive(Debug, PartialEq, Eq)]
+struct Seen {
+    hops: Vec<Hop>,
+}
+
+impl Seen {
+    fn last(&self) -> &Hop {
+        self.hops.last().unwrap()
+    }
+
+    fn address(&self) -> IpAddr {
+        self.last().connected.unwrap().ip()
+    }
+}
+
 /// Validates `name` once.
-async fn validate(config: Config, name: &str) -> Result<Perspective, ValidationError> {
+async fn validate(config: Config, name: &str) -> Result<Seen, ValidationError> {
     validate_with(&Validators::new(config).unwrap(), name).await
 }
 
-async fn validate_with(validators: &Validators, name: &str) -> Result<Perspective, ValidationError> {
+async fn validate_with(validators: &Validators, name: &str) -> Result<Seen, ValidationError> {
     let request = ValidationRequest {
         identifier: Identifier::Dns(DnsName::parse(name).unwrap()),
         method: ChallengeType::Http01,
@@ -52,12 +68,13 @@ async fn validate_with(validators: &Validators, name: &str) -> Result<Perspectiv
     };
     let control = validators.validate(&request).await?;
     let [perspective] = <[Perspective; 1]>::try_from(control.evidence().perspectives.clone()).unwrap();
-    Ok(perspective)
+    assert_eq!(perspective.name, "primary");
+    Ok(Seen { hops: perspective.hops })
 }
 
 /// The problem of a validation that failed by the world's fault.
 #[track_caller]
-fn problem(result: Result<Perspective, ValidationError>) -> Problem {
+fn problem(result: Result<Seen, ValidationError>) -> Problem {
     match result {
         Err(ValidationError::Failed(problem)) => problem,
         Err(error @ ValidationError::Ours { .. }) => panic!("taken for our own failure: {error}"),
@@ -67,14 +84,14 @@ fn problem(result: Result<Perspective, ValidationError>) -> Problem {
 
 /// Asserts a problem's kind and the words in its detail.
 #[track_caller]
-fn assert_problem(result: Result<Perspective, ValidationError>, kind: ProblemKind, words: &str) {
+fn assert_problem(result: Result<Seen, ValidationError>, kind: ProblemKind, words: &str) {
     let problem = problem(result);
     assert!(problem.kind == kind && problem.detail.contains(words), "expected {kind} with {words:?}: {problem}");
 }
 
 /// Asserts that we could not look, and the words in the reason.
 #[track_caller]
-fn assert_ours(result: Result<Perspective, ValidationError>, words: &str) {
+fn assert_ours(result: Result<Seen, ValidationError>, words: &str) {
     match result {
         Err(ValidationError::Ours { detail }) => assert!(detail.contains(words), "{detail}"),
         other => panic!("not taken for our own failure: {other:?}"),

@@ -82,7 +82,7 @@ async fn a_dead_resolver_is_passed_over() {
     let names = NameServer::with(&[("a.example", &[IPV4])]);
     let config = Config { resolvers: vec![closed, names.address], ..settings(&names, web.port) };
     let evidence = validate(config, "a.example").await.unwrap();
-    assert_eq!(evidence.resolver, format!("{closed},{}", names.address));
+    assert_eq!(evidence.last().resolver, Some(format!("{closed},{}", names.address)));
 }
 
 /// Slow look-ups use the time up one after the other, and the last ends with the validation, not with an answer: the
@@ -127,7 +127,7 @@ async fn aliases_are_followed_within_an_answer_and_across_answers() {
     });
     for name in ["whole.example", "split.example"] {
         let evidence = validate(settings(&names, web.port), name).await.unwrap();
-        assert_eq!(evidence.address, IPV4, "{name}");
+        assert_eq!(evidence.address(), IPV4, "{name}");
     }
     assert_problem(validate(settings(&names, web.port), "circle.example").await, ProblemKind::Dns, "circle.example");
     assert_problem(validate(settings(&names, web.port), "inside.example").await, ProblemKind::Dns, "10.0.0.1");
@@ -201,7 +201,7 @@ async fn an_answer_in_the_wrong_case_is_not_believed_over_udp() {
         Transport::Udp => Reply::LowerCase(vec![address(name, IPV6)]),
         Transport::Tcp => Reply::Records(vec![address(name, IPV4)]),
     });
-    assert_eq!(validate(settings(&names, web.port), name).await.unwrap().address, IPV4);
+    assert_eq!(validate(settings(&names, web.port), name).await.unwrap().address(), IPV4);
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use certus_ca::job::{Job, Lease, Task};
 use certus_ca::ports::{Process, Store, Stored};
 use certus_ca::state::authorization::Begun;
 use certus_ca::state::{
-    Account, Authorization, Evidence, Intent, IssuedCertificate, Order, Perspective, ValidatedControl,
+    Account, Authorization, Evidence, Hop, Intent, IssuedCertificate, Order, Perspective, ValidatedControl,
 };
 use certus_pki::{DnsName, KeyAlgorithm, KeyPair, PublicKey, SerialNumber, SubjectName, Timestamp};
 
@@ -78,15 +78,19 @@ pub(crate) fn job(task: Task) -> Job {
 }
 
 pub(crate) fn evidence() -> Evidence {
-    let perspective = |name: &str, last: u8| Perspective {
-        name: name.into(),
-        resolver: "192.0.2.53:53".into(),
-        address: [192, 0, 2, last].into(),
-        port: 80,
-        url: "http://www.example.org/.well-known/acme-challenge/".into(),
-        redirects: 2,
+    let hop = |host: &str, last: u8| Hop {
+        url: format!("http://{host}/.well-known/acme-challenge/"),
+        resolver: Some("192.0.2.53:53".into()),
+        resolved: vec!["2001:db8::1".parse().unwrap(), [192, 0, 2, last].into()],
+        connected: Some(([192, 0, 2, last], 80).into()),
     };
-    Evidence { perspectives: vec![perspective("primary", 10), perspective("far", 9)] }
+    let far = Hop { resolver: None, resolved: Vec::new(), connected: None, ..hop("www.example.org", 9) };
+    Evidence {
+        perspectives: vec![
+            Perspective { name: "primary".into(), hops: vec![hop("example.org", 10), hop("www.example.org", 11)] },
+            Perspective { name: "far".into(), hops: vec![far] },
+        ],
+    }
 }
 
 pub(crate) fn problem() -> Problem {

@@ -37,7 +37,7 @@ pub(crate) async fn what_expired_goes_and_evidence_stays(subject: &Subject) {
         ("SELECT count(*) FROM authorizations", 1),
         ("SELECT count(*) FROM challenges", 1),
         ("SELECT count(*) FROM evidence", 2),
-        ("SELECT count(*) FROM perspectives", 4),
+        ("SELECT count(*) FROM perspectives", 6),
         ("SELECT count(*) FROM certificate_evidence", 2),
         ("SELECT count(*) FROM intents WHERE order_key IS NULL AND issued IS NOT NULL", 1),
     ] {
