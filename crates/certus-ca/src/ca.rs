@@ -97,8 +97,9 @@ impl Ca {
         }
     }
 
-    /// Tells the store that this process ends, so that others take up its jobs at once. For when no request can begin a
-    /// job any more.
+    /// Tells the store that this process ends, so that others take up its jobs at once. For when no request is taken any
+    /// more. One that was cut off in the middle may still begin a job: its lease is freed like that of a process that fell
+    /// silent.
     pub async fn retire(&self) {
         let audit = own_event(self.now(), Action::ProcessRetired, self.0.process.to_string());
         if let Err(error) = self.0.store.retire_process(self.0.process, audit).await {

@@ -7,9 +7,6 @@ use std::time::Duration;
 /// 100 names an order: what large public authorities allow, so clients already split there.
 pub const MAX_IDENTIFIERS: usize = 100;
 /// Open orders an account may have: a fleet of hundreds of hosts on one account fits, a client in a loop does not.
-///
-/// What is ordered at the same moment is counted before any of it is kept, so that a burst may go beyond by what is under
-/// way at once.
 pub const MAX_OPEN_ORDERS: u64 = 1_000;
 /// Pending authorizations an account may have: as many full orders as would fill an hour of one client's work.
 pub const MAX_PENDING_AUTHORIZATIONS: u64 = 5_000;
@@ -23,8 +20,8 @@ pub const MAX_PARALLEL_VALIDATIONS: usize = 128;
 /// Validations that may wait for their turn. At the rate of a process that is seconds, not minutes; whoever comes later
 /// is told when to come again.
 pub const MAX_QUEUED_VALIDATIONS: usize = 2_048;
-/// Validations of one name that may run or wait at once: two clients of one name do no harm, a hundred are an attack on
-/// the host behind it.
+/// Validations of one name that may run at once, and that may run or wait of one account: two clients of one name do no
+/// harm, a hundred are an attack on the host behind it.
 pub const MAX_VALIDATIONS_PER_TARGET: usize = 4;
 /// Validations of one account that may run or wait at once: an eighth of the queue, and still two orders of 100 names.
 pub const MAX_QUEUED_PER_ACCOUNT: usize = 256;

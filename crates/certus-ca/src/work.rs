@@ -4,6 +4,7 @@
 //! this process drops — by a crash, or a failure of our own — is leased again, by itself or by another.
 
 pub(crate) mod issuance;
+mod openings;
 mod queue;
 mod running;
 pub(crate) mod validation;
@@ -24,8 +25,9 @@ use crate::error::CaError;
 use crate::id::AccountId;
 use crate::job::{Lease, LeasedJob, Task};
 use crate::limits;
-use crate::ports::StoreError;
+use crate::ports::{OpenCounts, StoreError};
 
+use openings::{Opening, Openings};
 use queue::{Queue, Slot};
 use running::{InUse, Running};
 
@@ -33,6 +35,7 @@ use running::{InUse, Running};
 #[derive(Debug)]
 pub(crate) struct Work {
     tasks: TaskTracker,
+    openings: Openings,
     validating: Queue,
     issuing: Arc<Semaphore>,
     held: Arc<Semaphore>,
@@ -43,6 +46,7 @@ impl Work {
     pub(crate) fn new() -> Self {
         Self {
             tasks: TaskTracker::new(),
+            openings: Openings::default(),
             validating: Queue::new(),
             issuing: Arc::new(Semaphore::new(limits::MAX_PARALLEL_ISSUANCES)),
             held: Arc::new(Semaphore::new(limits::MAX_HELD)),
@@ -55,11 +59,16 @@ impl Work {
         self.running.take(lease)
     }
 
+    /// Announces an order; see [`Openings::announce`].
+    pub(crate) fn announce(&self, account: AccountId, authorizations: u64) -> (Opening, OpenCounts) {
+        self.openings.announce(account, authorizations)
+    }
+
     /// A place in the queue of validations.
     ///
     /// # Errors
     ///
-    /// [`CaError::Busy`] when the queue is full, or the share of it that the name or the account has.
+    /// [`CaError::Busy`] when the queue is full, or the share of it that the account has.
     pub(crate) fn admit(&self, name: &DnsName, account: AccountId) -> Result<Slot, CaError> {
         self.validating.admit(name, account)
     }

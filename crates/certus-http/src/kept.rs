@@ -69,7 +69,7 @@ impl<K: Eq + Hash, V: Clone> Kept<K, V> {
         answers.retain(|_, answer| answer.asked.is_recent(now));
         // Two may have asked at once: the later answer stays, so that a list is not followed by its predecessor.
         let is_newest = answers.get(&key).is_none_or(|other| other.asked.passed <= asked.passed);
-        if is_newest && answers.len() < limits::MAX_KEPT {
+        if is_newest && (answers.len() < limits::MAX_KEPT || answers.contains_key(&key)) {
             answers.insert(key, Answer { asked, value: value.clone() });
         }
         Ok(value)

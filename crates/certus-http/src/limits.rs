@@ -37,8 +37,10 @@ pub const MAX_HEADER_FIELDS: usize = 64;
 /// An idle one holds about 40 KiB, so 4,096 are 160 MiB; one over HTTP/2 at most ten times that, when it fills its window
 /// and the headers of all its streams.
 pub const MAX_CONNECTIONS: usize = 4_096;
-/// The share of the connections that one source may have at once: a quarter, so that no one takes every place, and a fleet
-/// behind one address still fits.
+/// The share of the connections that one source may have at once: a quarter.
+///
+/// So no one takes every place, and a fleet behind one address, or behind a proxy that passes connections on, still fits.
+/// Four that work together do take every place.
 pub const SOURCE_SHARE: usize = 4;
 /// File descriptors that are left for other things than connections: validations (128 at once, each of which may ask a
 /// resolver and a host), the store, the control socket, the log.
@@ -72,6 +74,6 @@ pub const KEPT: Duration = Duration::from_secs(2);
 pub const MAX_KEPT: usize = 4_096;
 /// Questions about publications that the store is asked at once: the database has other work.
 pub const MAX_ASKING: usize = 4;
-/// Characters of a text of a stranger's making in a line of the log: any name that is one fits with what is said of it,
-/// and nobody fills a disk.
+/// Characters of a text of a stranger's making in a line of the log: any name that is one fits with what is said of it.
+/// How many such lines there are is for the log's level to say (refusals are `info`).
 pub const MAX_LOGGED: usize = 200;

@@ -162,7 +162,7 @@ async fn verify<S: Signer, P: Payload>(app: &App, request: Request<Body>) -> Res
     // 8. The nonce, spent only now that the signature holds: RFC 8555 section 6.5.
     let redeemed = app.ca.nonces().redeem(verified.nonce()?, app.ca.now()).await;
     redeemed.map_err(|error| ErrorResponse::new(ProblemKind::BadNonce, error.to_string()))?;
-    // 9. An account that is in use: RFC 8555 section 7.3.6. Read in step 6, from the store itself. For newAccount, a key
+    // 9. An account that is in use: RFC 8555 section 7.3.6. Read in step 6, and no older than the last write. For newAccount, a key
     //    that is good enough: section 6.2. To look for weaknesses costs more than to verify, so only who has the key can
     //    make us; a key that cannot be used at all was refused in step 6.
     signer.usable()?;

@@ -38,14 +38,16 @@ impl Ca {
 
         let now = self.now();
         let store = &self.inner().store;
-        let open = store.open_counts(account.id, now).await?;
         let wanted = u64::try_from(identifiers.len()).unwrap_or(u64::MAX);
-        if open.orders >= limits::MAX_OPEN_ORDERS
-            || open.authorizations.saturating_add(wanted) > limits::MAX_PENDING_AUTHORIZATIONS
+        let (_opening, announced) = self.inner().work.announce(account.id, wanted);
+        let open = store.open_counts(account.id, now).await?;
+        let orders = open.orders.saturating_add(announced.orders);
+        let authorizations = open.authorizations.saturating_add(announced.authorizations);
+        if orders >= limits::MAX_OPEN_ORDERS
+            || authorizations.saturating_add(wanted) > limits::MAX_PENDING_AUTHORIZATIONS
         {
             let detail = format!(
-                "the account has {} orders and {} authorizations open; finish or deactivate some first",
-                open.orders, open.authorizations
+                "the account has {orders} orders and {authorizations} authorizations open; finish or deactivate some first",
             );
             return Err(CaError::refused(ProblemKind::RateLimited, detail));
         }

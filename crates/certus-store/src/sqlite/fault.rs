@@ -7,7 +7,7 @@ use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
 /// Why an operation did not take effect.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// The rows do not allow it. Its savepoint is rolled back; the batch goes on.
+    /// The rows do not allow it. It takes nothing with it; the batch goes on.
     Refused(StoreError),
     /// SQLite failed: the disk, the memory, or a statement that does not fit its data.
     Broken(rusqlite::Error),

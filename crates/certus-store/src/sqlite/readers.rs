@@ -2,7 +2,7 @@
 //!
 //! Questions about one account, order, authorization or certificate run on the caller's own thread: a handful of index
 //! look-ups in pages that are in memory take some ten microseconds, less than handing them to another thread and back.
-//! Lists go to a thread for blocking work.
+//! So do the leases of this process, a few dozen rows of an index. Lists go to a thread for blocking work.
 
 use std::path::PathBuf;
 use std::sync::Arc;

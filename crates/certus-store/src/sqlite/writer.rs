@@ -115,8 +115,8 @@ impl Writer {
 
 type Outcomes = Vec<Result<Reply, StoreError>>;
 
-/// Plays a batch in one transaction, which is left open; `None`, and no transaction, when one of several operations was
-/// refused after it had changed something.
+/// Plays a batch in one transaction, which is left open; `None`, and no transaction, when an operation was refused after
+/// it had changed something.
 fn play_together(connection: &Connection, batch: &[Envelope]) -> Result<Option<Outcomes>, StoreError> {
     run(connection, play::BEGIN)?;
     let mut outcomes = Vec::with_capacity(batch.len());

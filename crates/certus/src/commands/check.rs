@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use certus_http::limits;
 use certus_pki::{CertificateChain, CertificateList, Issuer, Timestamp};
+use certus_store::StoreUrl;
 use certus_validate::Validators;
 
 use self::findings::{Findings, State};
@@ -37,7 +38,10 @@ pub(super) async fn run(args: &AtArgs, surroundings: &Surroundings, hooks: Hooks
         let ours = check_state_directory(&mut findings, &state);
         let issuers = check_issuers(&mut findings, &config, surroundings, hooks, now).await;
         check_root(&mut findings, &config, &state, now);
-        check_private(&mut findings, "database: mode", &state.database());
+        // What it says of a server is for the store's own check to say.
+        if let Ok(StoreUrl::Sqlite(sqlite)) = compose::store_url(&config.directory, &config.store, surroundings) {
+            check_private(&mut findings, "database: mode", &sqlite.path);
+        }
         let sealing = compose::sealing_keys(&config, surroundings);
         findings.take("sealing keys", sealing, |keys| {
             keys.current().map_or_else(String::new, |(id, _)| format!("current key {id}"))

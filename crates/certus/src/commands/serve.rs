@@ -138,7 +138,7 @@ pub(super) async fn serve(
             return Err(error);
         }
     };
-    // Only now can no request begin a job any more.
+    // Only now is no request taken any more.
     ca.retire().await;
     drop(std::fs::remove_file(state.socket()));
     drop(lock);

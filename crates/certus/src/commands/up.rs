@@ -167,6 +167,15 @@ fn known(args: &UpArgs, mut config: Config) -> anyhow::Result<Config> {
             config.store.url
         )));
     }
+    let passfile = args.store_passfile.as_deref().map(absolute).transpose()?;
+    let credential = args.store_credential.clone().map(SecretSource::Credential);
+    let other_file = passfile.is_some() && passfile != config.store.passfile;
+    if other_file || credential.is_some_and(|credential| credential != config.store.password) {
+        return Err(usage(format!(
+            "the laboratory in {directory} has its store's password from elsewhere; leave --store-passfile and \
+             --store-credential out, or change [store] of its certus.toml"
+        )));
+    }
     Ok(config)
 }
 

@@ -99,6 +99,12 @@ fn files_that_others_can_read_are_named_with_the_mend() {
     let key = site.state("issuer/issuing-1.key");
     fails(&site, "issuer issuing-1", &format!("chmod 600 {}", key.display()));
     set("issuer/issuing-1.key", 0o600);
+    // The store's file, wherever it is.
+    let elsewhere = site.dir.join("elsewhere.db");
+    std::fs::write(&elsewhere, "").unwrap();
+    std::fs::set_permissions(&elsewhere, std::fs::Permissions::from_mode(0o644)).unwrap();
+    site.edit("url = \"sqlite\"", "url = \"sqlite:elsewhere.db\"");
+    fails(&site, "database: mode", &format!("chmod 600 {}", elsewhere.display()));
     set("", 0o755);
     fails(&site, "state directory", "chmod 700");
 }

@@ -112,11 +112,12 @@ fn it_is_for_laboratories_alone() {
     run(&mut up(&lab, &[])).refused(4, &format!("pid {}", running.pid()));
     assert_eq!(running.end(), Some(0));
     for (more, expected) in [
-        (["--listen", "127.0.0.1:1"], "would make the external URL https://localhost:1"),
-        (["--pki-listen", "127.0.0.1:1"], "would publish at http://localhost:1"),
-        (["--store", "sqlite:other.db"], "is not the store of the laboratory"),
-        (["--http-01-port", "0"], "--http-01-port"),
-        (["--permit-addresses", "127.0.0.1/33"], "--permit-addresses"),
+        (&["--listen", "127.0.0.1:1"] as &[&str], "would make the external URL https://localhost:1"),
+        (&["--pki-listen", "127.0.0.1:1"], "would publish at http://localhost:1"),
+        (&["--store", "sqlite:other.db"], "is not the store of the laboratory"),
+        (&["--store", "sqlite", "--store-credential", "other"], "has its store's password from elsewhere"),
+        (&["--http-01-port", "0"], "--http-01-port"),
+        (&["--permit-addresses", "127.0.0.1/33"], "--permit-addresses"),
     ] {
         let mut command = certus(&["up", "--dir"]);
         run(command.arg(&lab).args(more)).refused(2, expected);
