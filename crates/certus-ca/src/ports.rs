@@ -347,13 +347,16 @@ pub enum StoreError {
     },
     /// The store was written by a newer version.
     #[error(
-        "the store has schema {found}, which this version of Certus does not know (it knows up to {known}); start a version that does"
+        "the store has schema {found}, and this version of Certus knows up to {known}; start Certus {program}, which \
+         migrated it, or a later one"
     )]
     NewerSchema {
         /// The schema found.
         found: u32,
         /// The newest schema this binary knows.
         known: u32,
+        /// The version of Certus that brought the store to its schema.
+        program: String,
     },
     /// The store cannot be reached or will not write. Whether the write took effect is not known.
     #[error("the store is unavailable: {detail}")]

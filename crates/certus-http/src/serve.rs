@@ -1,12 +1,13 @@
 //! Accepting connections: TLS for ACME, plain HTTP for publications, with limits on both.
 
 use std::future::Future;
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use axum::Router;
 use rustls::ServerConfig;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -33,9 +34,33 @@ pub async fn serve_acme(
 ) {
     let handshake = move |stream: TcpStream| {
         let acceptor = tokio_rustls::TlsAcceptor::from(tls.load_full());
-        async move { acceptor.accept(stream).await }
+        async move { acceptor.accept(tls_alone(stream).await?).await }
     };
     accept(listener, routes::acme(ca, urls), handshake, places(connections), soft, hard).await;
+}
+
+/// What is said to who speaks plain HTTP where TLS is spoken; as terse as the situation, and no ACME.
+const PLAIN_HTTP: &[u8] =
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\
+    Content-Length: 53\r\n\r\nThis port speaks HTTPS only; the URL begins https://\n";
+
+/// The connection, unless it begins as no TLS does: then a person who mistook the scheme is told so.
+async fn tls_alone(mut stream: TcpStream) -> std::io::Result<TcpStream> {
+    let mut first = [0];
+    stream.peek(&mut first).await?;
+    // A TLS record of a handshake begins with 22 (RFC 8446 section 5.1), a request with its method (RFC 9112 section 3).
+    if first.first().is_some_and(u8::is_ascii_alphabetic) {
+        // What is left unread would make the closing a reset, which may overtake the answer.
+        let mut asked = [0; 2048];
+        let read = stream.read(&mut asked).await?;
+        stream.write_all(PLAIN_HTTP).await?;
+        stream.shutdown().await?;
+        return Err(std::io::Error::new(
+            ErrorKind::InvalidData,
+            format!("{read} octets of plain HTTP where TLS is spoken"),
+        ));
+    }
+    Ok(stream)
 }
 
 /// Serves publications over plain HTTP until `soft` is cancelled, then lets open requests finish until `hard` is.
@@ -113,7 +138,6 @@ mod tests {
     use std::io;
     use std::net::SocketAddr;
 
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpSocket;
 
     use super::*;

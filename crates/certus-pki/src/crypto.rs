@@ -1,16 +1,18 @@
 //! All cryptography of Certus: the one module that speaks to the cryptographic library.
 //!
 //! Hashes, random bytes, comparison in constant time, signatures ([`KeyPair`], and [`crate::PublicKey::verify`] on top
-//! of this module) and the sealing of secrets at rest ([`SealingKey`]). It knows no certificate and no key policy: which
+//! of this module), the sealing of secrets at rest ([`SealingKey`]) and what a passphrase protects. It knows no certificate and no key policy: which
 //! keys are acceptable is said in [`crate::key_rules`], the encodings of public keys live in [`crate::key`].
 
 mod algorithm;
 mod key_pair;
+mod passphrase;
 mod sealing;
 mod verify;
 
 pub use algorithm::{KeyAlgorithm, SignatureAlgorithm, SignatureEncoding, UnknownKeyAlgorithm};
 pub use key_pair::KeyPair;
+pub use passphrase::{decrypt_pkcs8, encrypt_pkcs8};
 pub use sealing::SealingKey;
 pub(crate) use verify::{is_usable, verify};
 
@@ -36,6 +38,12 @@ pub enum CryptoError {
     /// The library failed to sign.
     #[error("the signature could not be made")]
     Sign,
+    /// What should be encrypted is no private key.
+    #[error("the private key cannot be encrypted: it is not PKCS#8")]
+    Encrypt,
+    /// The passphrase does not open a private key, or it is encrypted in a way that is not supported.
+    #[error("the passphrase does not open the private key")]
+    Passphrase,
     /// A sealed value was altered, cut, sealed under another key, or bound to other associated data.
     #[error("the sealed value cannot be opened: it was altered, or sealed under another key")]
     Unseal,

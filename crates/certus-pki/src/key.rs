@@ -116,7 +116,7 @@ pub enum KeyError {
     #[error("the parameters of the public key algorithm are wrong")]
     Parameters,
     /// An RSA modulus outside 2048 to 8192 bits.
-    #[error("the RSA modulus has {0} bits; 2048 to 8192 are read")]
+    #[error("the RSA modulus has {0} bits; give it 2048 to 4096")]
     RsaModulusLength(usize),
     /// An RSA modulus that is even.
     #[error("the RSA modulus is even")]

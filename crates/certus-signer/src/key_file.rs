@@ -1,23 +1,17 @@
 //! Private keys in files: PKCS#8 in PEM (RFC 7468 sections 10 and 11), encrypted when there is a passphrase.
 //!
-//! Encryption is PBES2 (RFC 8018) with scrypt (RFC 7914) and AES-256-CBC, which OpenSSL reads as well.
+//! How they are encrypted is for `certus_pki::crypto` to say; OpenSSL reads them as well.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use certus_pki::{CryptoError, KeyPair, SealingKey, random_bytes};
-use pkcs8::pkcs5::{pbes2, scrypt};
-use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef, SecretDocument};
+use certus_pki::crypto::{decrypt_pkcs8, encrypt_pkcs8};
+use certus_pki::{CryptoError, KeyPair};
+use pkcs8::SecretDocument;
 use zeroize::Zeroizing;
 
 use crate::secret::Secret;
 use crate::unix::{self, Private};
-
-/// scrypt's cost: 2^14 blocks of 1 KiB, five times. 16 MiB is what OpenSSL is willing to use (its limit is 32 MiB), and
-/// five times over is what OWASP recommends at that size.
-const SCRYPT_LOG_N: u8 = 14;
-const SCRYPT_R: u32 = 8;
-const SCRYPT_P: u32 = 5;
 
 /// The PEM labels of RFC 7468.
 const PLAIN: &str = "PRIVATE KEY";
@@ -34,31 +28,11 @@ pub fn write_key(path: &Path, key: &KeyPair, passphrase: Option<&Secret>) -> Res
     let pem = match passphrase {
         None => Zeroizing::new(certus_pki::pem::encode(PLAIN, &pkcs8)),
         Some(passphrase) => {
-            let encrypted = encrypt(&pkcs8, passphrase).map_err(KeyFileError::Encrypt)?;
-            Zeroizing::new(certus_pki::pem::encode(ENCRYPTED, encrypted.as_bytes()))
+            let encrypted = encrypt_pkcs8(&pkcs8, passphrase.reveal()).map_err(KeyFileError::Encrypt)?;
+            Zeroizing::new(certus_pki::pem::encode(ENCRYPTED, &encrypted))
         }
     };
     unix::write_private(path, pem.as_bytes()).map_err(|source| KeyFileError::Write { path: path.into(), source })
-}
-
-fn encrypt(pkcs8: &[u8], passphrase: &Secret) -> Result<SecretDocument, pkcs8::Error> {
-    let invalid = |_| pkcs8::Error::ParametersMalformed;
-    let cost = cost().map_err(invalid)?;
-    let salt: [u8; 16] = random_bytes();
-    let parameters = pbes2::Parameters::generate_scrypt_aes256cbc(cost, &salt, random_bytes())?;
-    PrivateKeyInfoRef::try_from(pkcs8)?.encrypt_with_params(parameters, passphrase.reveal())
-}
-
-fn cost() -> Result<scrypt::Params, scrypt::errors::InvalidParams> {
-    scrypt::Params::new(SCRYPT_LOG_N, SCRYPT_R, SCRYPT_P)
-}
-
-/// The key that a passphrase stands for, by scrypt (RFC 7914). Takes some hundred milliseconds. `None` never comes of
-/// the parameters here.
-pub(crate) fn derive(passphrase: &Secret, salt: &[u8; 16]) -> Option<SealingKey> {
-    let mut key = Zeroizing::new([0_u8; 32]);
-    scrypt::scrypt(passphrase.reveal().as_bytes(), salt, &cost().ok()?, key.as_mut_slice()).ok()?;
-    Some(SealingKey::from_bytes(&key))
 }
 
 /// Reads a private key, decrypting it if need be. Takes some hundred milliseconds then.
@@ -81,10 +55,12 @@ pub fn read_key(path: &Path, passphrase: Option<&Secret>) -> Result<KeyPair, Key
         PLAIN => KeyPair::from_pkcs8(document.as_bytes()).map_err(unusable),
         ENCRYPTED => {
             let passphrase = passphrase.ok_or_else(|| KeyFileError::NoPassphrase(path.into()))?;
-            let encrypted = EncryptedPrivateKeyInfoRef::try_from(document.as_bytes()).map_err(|_error| not_pem())?;
-            let wrong = |_error| KeyFileError::Passphrase(path.into());
-            let pkcs8 = encrypted.decrypt(passphrase.reveal()).map_err(wrong)?;
-            KeyPair::from_pkcs8(pkcs8.as_bytes()).map_err(unusable)
+            let decrypted = decrypt_pkcs8(document.as_bytes(), passphrase.reveal());
+            let wrong = |error| {
+                if error == CryptoError::Passphrase { KeyFileError::Passphrase(path.into()) } else { unusable(error) }
+            };
+            let pkcs8 = decrypted.map_err(wrong)?;
+            KeyPair::from_pkcs8(&pkcs8).map_err(unusable)
         }
         other => Err(KeyFileError::Label { path: path.into(), label: other.to_owned() }),
     }
@@ -149,5 +125,5 @@ pub enum KeyFileError {
     },
     /// The key cannot be encrypted.
     #[error("the key cannot be encrypted")]
-    Encrypt(#[source] pkcs8::Error),
+    Encrypt(#[source] CryptoError),
 }

@@ -14,7 +14,6 @@ use std::path::{Path, PathBuf};
 use certus_pki::{SealingKey, random_bytes};
 use zeroize::Zeroizing;
 
-use crate::key_file::derive;
 use crate::secret::{Secret, SecretError};
 use crate::unix;
 
@@ -57,7 +56,8 @@ impl SealingKeys {
             None => Zeroizing::new(hex(key.as_slice())),
             Some(passphrase) => {
                 let salt: [u8; 16] = random_bytes();
-                let under = derive(passphrase, &salt).ok_or_else(|| SealingError::NotAKey(path.clone()))?;
+                let under = SealingKey::derive(passphrase.reveal(), &salt)
+                    .ok_or_else(|| SealingError::NotAKey(path.clone()))?;
                 Zeroizing::new(format!("{ENCRYPTED}{}:{}", hex(&salt), hex(&under.seal(id.as_bytes(), key.as_slice()))))
             }
         };
@@ -126,7 +126,7 @@ fn read(path: &Path, id: &str, passphrase: Option<&Secret>) -> Result<SealingKey
     let sealed = octets(sealed).ok_or_else(not_a_key)?;
     let passphrase = passphrase.ok_or_else(|| SealingError::NoPassphrase(path.into()))?;
     let wrong = || SealingError::Passphrase(path.into());
-    let under = derive(passphrase, &salt).ok_or_else(wrong)?;
+    let under = SealingKey::derive(passphrase.reveal(), &salt).ok_or_else(wrong)?;
     let key = Zeroizing::new(under.open(id.as_bytes(), &sealed).map_err(|_error| wrong())?);
     Ok(SealingKey::from_bytes(key.as_slice().try_into().map_err(|_error| not_a_key())?))
 }

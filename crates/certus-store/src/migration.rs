@@ -5,6 +5,8 @@
 
 use certus_ca::ports::StoreError;
 
+use crate::rows::Place;
+
 /// One step from a schema to the next.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Migration {
@@ -27,15 +29,20 @@ pub(crate) const POSTGRES: &[Migration] =
 /// The schema that this version reads and writes.
 pub const KNOWN: u32 = 1;
 
+/// The version of this program, which stands beside each migration that it applies.
+pub(crate) const PROGRAM: &str = env!("CARGO_PKG_VERSION");
+
+/// The schema of a store whose newest migration this is, applied by that version of the program.
+///
 /// Refuses a store that a newer version has migrated.
-pub(crate) fn refuse_newer(found: u32) -> Result<(), StoreError> {
-    if found > KNOWN { Err(StoreError::NewerSchema { found, known: KNOWN }) } else { Ok(()) }
+pub(crate) fn known(newest: i64, program: String) -> Result<u32, StoreError> {
+    let found = Place::new("migrations", b"").number("version", newest)?;
+    if found > KNOWN { Err(StoreError::NewerSchema { found, known: KNOWN, program }) } else { Ok(found) }
 }
 
 /// What is to be applied to a store of schema `found`; `None` when it is up to date.
-pub(crate) fn next(migrations: &'static [Migration], found: u32) -> Result<Option<&'static Migration>, StoreError> {
-    refuse_newer(found)?;
-    Ok(migrations.iter().find(|migration| migration.version == found.saturating_add(1)))
+pub(crate) fn next(migrations: &'static [Migration], found: u32) -> Option<&'static Migration> {
+    migrations.iter().find(|migration| migration.version == found.saturating_add(1))
 }
 
 #[cfg(test)]

@@ -39,6 +39,6 @@ pub(crate) trait Reads: Debug + Send + Sync {
     async fn crl_shards(&self, issuer: &str) -> Result<Vec<u32>, StoreError>;
     async fn newest_time(&self) -> Result<Option<Timestamp>, StoreError>;
     async fn audit(&self, after: Option<i64>, limit: u32) -> Result<Page<AuditEntry>, StoreError>;
-    /// The newest migration that was applied.
+    /// The newest migration that was applied; refuses a newer one than is known here.
     async fn schema(&self) -> Result<u32, StoreError>;
 }

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::failure::{failed, ours};
 use crate::target::{OwnListeners, Policy, PublicAddr, Refused};
+use crate::turns::{Turn, Turns};
 use crate::unix::is_missing_family;
 
 /// The share of the remaining time that IPv6 gets when IPv4 may be tried after it.
@@ -51,21 +52,24 @@ impl Candidates {
         }
     }
 
-    /// Connects: IPv6 first, and once to IPv4 if that fails.
+    /// Connects when it is our turn at the address: IPv6 first, and once to IPv4 if that fails.
     pub(crate) async fn dial(
         &self,
         port: u16,
         own: &OwnListeners,
+        turns: &Turns,
         deadline: Instant,
-    ) -> Result<(TcpStream, SocketAddr), ValidationError> {
-        let Some(fallback) = self.fallback else { return connect(self.first, port, own, deadline).await };
+    ) -> Result<Dialled, ValidationError> {
+        let turn = turns.take(self.first.ip(), deadline).await?;
+        let Some(fallback) = self.fallback else { return connect(self.first, port, own, turn, deadline).await };
         let now = Instant::now();
         let early = now + deadline.saturating_duration_since(now) / FIRST_ATTEMPT_SHARE;
-        let first = match connect(self.first, port, own, early).await {
+        let first = match connect(self.first, port, own, turn, early).await {
             Ok(connected) => return Ok(connected),
             Err(error) => error,
         };
-        match (first, connect(fallback, port, own, deadline).await) {
+        let turn = turns.take(fallback.ip(), deadline).await?;
+        match (first, connect(fallback, port, own, turn, deadline).await) {
             (_, Ok(connected)) => Ok(connected),
             (ValidationError::Failed(first), Err(ValidationError::Failed(second))) => {
                 Err(failed(second.kind, format!("{}; {}", first.detail, second.detail)))
@@ -77,6 +81,14 @@ impl Candidates {
             (_, Err(error @ ValidationError::Ours { .. })) => Err(error),
         }
     }
+}
+
+/// A connection. The turn at its address lasts until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Dialled {
+    pub(crate) stream: TcpStream,
+    pub(crate) address: SocketAddr,
+    pub(crate) turn: Turn,
 }
 
 fn none_left(name: &DnsName, refused: &[Refused]) -> String {
@@ -93,8 +105,9 @@ async fn connect(
     address: PublicAddr,
     port: u16,
     own: &OwnListeners,
+    turn: Turn,
     deadline: Instant,
-) -> Result<(TcpStream, SocketAddr), ValidationError> {
+) -> Result<Dialled, ValidationError> {
     let target = SocketAddr::new(address.ip(), port);
     let no_socket = |error: io::Error| {
         let detail = format!("no socket could be opened for {target}: {error}");
@@ -116,7 +129,7 @@ async fn connect(
         Ok(Ok(stream)) => {
             // The request is one small write; it must not wait for an acknowledgement.
             stream.set_nodelay(true).map_err(|error| ours(format!("the socket for {target}: {error}")))?;
-            Ok((stream, target))
+            Ok(Dialled { stream, address: target, turn })
         }
         // The machine has run out of local ports.
         Ok(Err(error)) if error.kind() == io::ErrorKind::AddrNotAvailable && target.is_ipv4() => {

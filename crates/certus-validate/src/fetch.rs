@@ -104,7 +104,7 @@ async fn read(
         }
         _ => Err(failed(
             ProblemKind::IncorrectResponse,
-            format!("{from} answered with status {}; it must be 200", status.as_u16()),
+            format!("{from} answered with status {}; it must be 200, or another of 2xx", status.as_u16()),
         )),
     }
 }

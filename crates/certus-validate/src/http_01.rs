@@ -17,12 +17,13 @@ use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::dial::Candidates;
+use crate::dial::{Candidates, Dialled};
 use crate::dns::Dns;
 use crate::failure::{failed, within};
 use crate::fetch::{self, Answer};
 use crate::location::{Location, Ports, Scheme};
 use crate::target::{OwnListeners, Policy};
+use crate::turns::Turns;
 
 /// The name of the perspective of this process.
 const PRIMARY: &str = "primary";
@@ -33,6 +34,7 @@ pub(crate) struct Http01 {
     pub(crate) ports: Ports,
     pub(crate) policy: Policy,
     pub(crate) own: OwnListeners,
+    pub(crate) turns: Turns,
     pub(crate) tls: Arc<ClientConfig>,
     pub(crate) timeout: Duration,
     pub(crate) max_redirects: u32,
@@ -52,7 +54,8 @@ impl Http01 {
         for _redirects in 0..=self.max_redirects {
             let found = dns.addresses(location.host(), deadline).await?;
             let candidates = Candidates::choose(location.host(), &found.addresses, &self.policy)?;
-            let (stream, address) = candidates.dial(location.port(), &self.own, deadline).await?;
+            let Dialled { stream, address, turn: _turn } =
+                candidates.dial(location.port(), &self.own, &self.turns, deadline).await?;
             let from = format!("{location} (at {address})");
             hops.push(Hop {
                 url: location.as_str().to_owned(),

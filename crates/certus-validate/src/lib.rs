@@ -17,6 +17,7 @@ mod location;
 mod name_servers;
 mod special_purpose;
 mod target;
+mod turns;
 mod unix;
 
 use async_trait::async_trait;
@@ -33,6 +34,7 @@ use dns::Dns;
 use http_01::Http01;
 use location::Ports;
 use target::OwnListeners;
+use turns::Turns;
 
 /// Every validation method, behind one port.
 #[derive(Debug)]
@@ -61,6 +63,7 @@ impl Validators {
                 ports: Ports { http: config.http_port, https: config.https_port },
                 policy: Policy::new(config.permit, config.deny),
                 own: OwnListeners::new(config.own_listeners),
+                turns: Turns::default(),
                 tls: any_certificate::danger_accept_any_certificate().map_err(ConfigError::Tls)?,
                 timeout: config.timeout,
                 max_redirects: config.max_redirects,

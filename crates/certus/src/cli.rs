@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use certus_pki::{DnsName, KeyAlgorithm};
 use clap::{Args, Parser, Subcommand};
-use ipnet::IpNet;
 
+use crate::config::units::{Network, Period};
 use crate::config::{ExternalUrl, PkiUrl};
 
 /// What every help ends with.
@@ -181,9 +181,15 @@ pub(crate) struct InitArgs {
     /// Certify names at and beneath these only, and no addresses
     #[arg(long, value_name = "SUFFIX,…", value_delimiter = ',', value_parser = dns_name)]
     pub(crate) permit_names: Vec<DnsName>,
+    /// How long the new root is valid [default: 7305d]
+    #[arg(long, value_name = "PERIOD", value_parser = Period::parse)]
+    pub(crate) root_lifetime: Option<Period>,
+    /// How long the new issuing certificate is valid [default: 1826d]
+    #[arg(long, value_name = "PERIOD", value_parser = Period::parse)]
+    pub(crate) issuer_lifetime: Option<Period>,
     /// Use this issuing certificate: PEM, its root last
     #[arg(long, value_name = "FILE")]
-    #[arg(conflicts_with_all = ["key", "name", "organization", "country", "permit_names"])]
+    #[arg(conflicts_with_all = ["key", "name", "organization", "country", "permit_names", "root_lifetime", "issuer_lifetime"])]
     pub(crate) issuer_chain: Option<PathBuf>,
     /// Its private key: PKCS#8 in PEM
     #[arg(long, value_name = "FILE")]
@@ -245,8 +251,8 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "N", default_value_t = 5001, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) tls_alpn_01_port: u16,
     /// Special addresses that may be validated
-    #[arg(long, value_name = "CIDR,…", value_delimiter = ',', default_value = "127.0.0.0/8,::1/128")]
-    pub(crate) permit_addresses: Vec<IpNet>,
+    #[arg(long, value_name = "CIDR,…", value_delimiter = ',', value_parser = Network::parse, default_value = "127.0.0.0/8,::1/128")]
+    pub(crate) permit_addresses: Vec<Network>,
     /// Write directory_url, root_path and pid here as JSON once requests are answered
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,

@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 use anyhow::Context;
 use serde::Serialize;
 
+use crate::config::ConfigError;
 use crate::exit::{Ending, Exit};
 
 /// Something well.
@@ -49,7 +50,11 @@ pub(crate) fn warning(sentence: &str) {
 
 /// Says why a command failed: one sentence, its causes after it. Returns what the program ends with.
 pub(crate) fn failure(error: &anyhow::Error, as_json: bool) -> Exit {
-    let exit = error.chain().find_map(|cause| cause.downcast_ref::<Ending>()).map_or(Exit::Failed, |end| end.exit);
+    let ending = |cause: &(dyn std::error::Error + 'static)| {
+        let settings = || cause.downcast_ref::<ConfigError>().map(|_| Exit::Usage);
+        cause.downcast_ref::<Ending>().map(|end| end.exit).or_else(settings)
+    };
+    let exit = error.chain().find_map(ending).unwrap_or(Exit::Failed);
     let mut sentence = String::new();
     let mut last = String::new();
     for cause in error.chain() {

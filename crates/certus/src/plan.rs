@@ -20,11 +20,12 @@ use crate::config::sample::{self, Choices};
 use crate::config::{self, ExternalUrl, PkiUrl, SecretSource};
 use crate::exit::usage;
 use crate::state_dir::StateDir;
+use crate::unix;
 
-/// How long a new root is valid: 20 years, so that trust stores are filled once.
-const ROOT_LIFETIME: Duration = Duration::from_secs(7305 * 86_400);
-/// How long a new issuing certificate is valid: 5 years.
-const ISSUING_LIFETIME: Duration = Duration::from_secs(1826 * 86_400);
+/// How long a new root is valid by default: 20 years, so that trust stores are filled once.
+pub(crate) const ROOT_LIFETIME: Duration = Duration::from_secs(7305 * 86_400);
+/// How long a new issuing certificate is valid by default: 5 years.
+pub(crate) const ISSUING_LIFETIME: Duration = Duration::from_secs(1826 * 86_400);
 /// How long the root's CRL is good (Baseline Requirements 7.2: 12 months at most).
 const ROOT_CRL_LIFETIME: Duration = Duration::from_secs(365 * 86_400);
 /// The name of the first issuer.
@@ -56,6 +57,8 @@ pub(crate) enum Signing {
         country: Option<String>,
         /// The suffixes that may be certified; none leaves all.
         permitted: Vec<DnsName>,
+        root_lifetime: Duration,
+        issuing_lifetime: Duration,
     },
     /// An issuing certificate that exists.
     Existing { chain: PathBuf, key: PathBuf },
@@ -91,7 +94,10 @@ impl Plan {
     pub(crate) async fn carry_out(&self, clock: &dyn Clock) -> anyhow::Result<Made> {
         refuse_unless_free(&self.directory)?;
         let authority = match &self.signing {
-            Signing::New { algorithm, name, organization, country, permitted } => {
+            Signing::New { algorithm, name, organization, country, permitted, root_lifetime, issuing_lifetime } => {
+                if issuing_lifetime > root_lifetime {
+                    return Err(usage("--issuer-lifetime is over --root-lifetime; nothing outlives its root"));
+                }
                 if !permitted.is_empty() && !covers(permitted, self.external_url.host()) {
                     return Err(usage(format!(
                         "--permit-names leaves out {}, the host of --external-url, for which the authority needs a \
@@ -104,7 +110,8 @@ impl Plan {
                     organization: organization.clone(),
                     country: country.clone(),
                 };
-                self.new_authority(*algorithm, &subject("Root"), &subject("Issuing 1"), permitted, clock).await?
+                let subjects = [subject("Root"), subject("Issuing 1")];
+                self.new_authority(*algorithm, &subjects, permitted, [*root_lifetime, *issuing_lifetime], clock).await?
             }
             Signing::Existing { chain, key } => self.existing_authority(chain, key)?,
         };
@@ -138,15 +145,15 @@ impl Plan {
     async fn new_authority(
         &self,
         algorithm: KeyAlgorithm,
-        root_subject: &CaSubject,
-        issuing_subject: &CaSubject,
+        [root_subject, issuing_subject]: &[CaSubject; 2],
         permitted: &[DnsName],
+        [root_lifetime, issuing_lifetime]: [Duration; 2],
         clock: &dyn Clock,
     ) -> anyhow::Result<Authority> {
         let now = clock.now();
         let root_key = generate(algorithm).await?;
         let key = generate(algorithm).await?;
-        let root = create_root(root_subject, &root_key, ROOT_LIFETIME, now).await.context("there is no root")?;
+        let root = create_root(root_subject, &root_key, root_lifetime, now).await.context("there is no root")?;
         let id = certificate_id(&root);
         let pki_url = self.pki_url.as_str();
         let issuing = create_intermediate(
@@ -157,7 +164,7 @@ impl Plan {
             permitted,
             &issuer_url(pki_url, &id),
             &crl_url(pki_url, &id, 0),
-            ISSUING_LIFETIME,
+            issuing_lifetime,
             now,
         )
         .await
@@ -279,11 +286,12 @@ async fn generate(algorithm: KeyAlgorithm) -> anyhow::Result<KeyPair> {
     Ok(tokio::task::spawn_blocking(move || KeyPair::generate(algorithm)).await??)
 }
 
-/// Writes a file that was not there: whole or not at all, and durable when this returns.
+/// Writes a file that was not there: whole or not at all, durable when this returns, and for its owner alone to change.
 fn write_new(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let write = || -> std::io::Result<()> {
         let partial = path.with_extension(format!("partial-{}", hex(&random_bytes::<6>())));
         let mut file = std::fs::File::create_new(&partial)?;
+        unix::forbid_writing(&file)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         // A link, unlike a renaming, never replaces what is there.

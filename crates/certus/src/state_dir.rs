@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use crate::exit::{Exit, ending};
+use crate::config::FILE;
+use crate::exit::{Exit, ending, usage};
 use crate::unix;
 
 /// The directory `state` of an authority.
@@ -94,6 +95,10 @@ impl StateDir {
     pub(crate) fn try_lock(&self) -> anyhow::Result<Locked> {
         let path = self.lock_file();
         if !self.0.is_dir() {
+            let authority = self.authority().display();
+            if !self.authority().join(FILE).exists() {
+                return Err(usage(format!("there is no authority in {authority}; name its directory with --dir")));
+            }
             bail!("{} is not a directory; restore it from a backup", self.0.display());
         }
         let mut file = unix::open_private(&path).with_context(|| format!("{} cannot be opened", path.display()))?;

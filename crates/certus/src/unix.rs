@@ -110,6 +110,12 @@ pub(crate) fn mode_and_owner(path: &Path) -> io::Result<(u32, u32)> {
     Ok((metadata.mode() & 0o7777, metadata.uid()))
 }
 
+/// Takes from everybody but its owner the right to change a file, whatever the umask left.
+pub(crate) fn forbid_writing(file: &std::fs::File) -> io::Result<()> {
+    let mode = file.metadata()?.mode() & 0o7777;
+    file.set_permissions(std::fs::Permissions::from_mode(mode & !0o022))
+}
+
 /// Opens a file for reading and writing, making it for its owner alone if it is not there.
 pub(crate) fn open_private(path: &Path) -> io::Result<std::fs::File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)

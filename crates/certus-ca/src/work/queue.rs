@@ -1,7 +1,8 @@
 //! The queue of validations: who may wait in it, and who has a turn.
 //!
 //! Nobody can fill it for the others: an account has its share, and of that so many for one name; its targets may all
-//! answer as slowly as they like. A name has its turns, so that many clients cannot turn the authority on one host. An
+//! answer as slowly as they like. A name has its turns, so that many clients cannot turn the authority on it (on the host
+//! behind it, `certus-validate` has turns of its own, since only the DNS tells whose name leads there). An
 //! account's validations wait for its own turns before they wait for the name's, so that what one account cannot begin
 //! yet keeps nobody else from the name.
 

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use certus_acme::{Finalize, NewOrder, OrderStatus, ProblemKind};
+use certus_acme::{ChallengeStatus, Finalize, NewOrder, OrderStatus, ProblemKind};
 use certus_ca::id::OrderId;
 use certus_ca::ports::OrderAndAuthorizations;
 use http::{StatusCode, header};
@@ -47,7 +47,14 @@ pub(super) async fn finalize(
 fn show(app: &App, status: StatusCode, found: &OrderAndAuthorizations) -> Response {
     let order = view::order(&app.urls, found, app.ca.now());
     let mut response = located(json(status, &order), &app.urls.order(found.order.id));
-    if order.status == OrderStatus::Processing {
+    let being_validated = found.authorizations.iter().flat_map(|one| &one.challenges);
+    let mut being_validated = being_validated.filter(|challenge| challenge.status() == ChallengeStatus::Processing);
+    let soon = match order.status {
+        OrderStatus::Processing => true,
+        OrderStatus::Pending => being_validated.next().is_some(),
+        OrderStatus::Ready | OrderStatus::Valid | OrderStatus::Invalid => false,
+    };
+    if soon {
         response.headers_mut().insert(header::RETRY_AFTER, seconds(app.ca.poll_after()));
     }
     response

@@ -20,10 +20,10 @@ async fn nothing_of_acme_is_served_without_tls() {
     }
     for path in ["/directory", "/acme/new-nonce"] {
         let url = world.url(path).replacen("https:", "http:", 1);
-        match plain.get(&url).await {
-            Err(_) => {}
-            Ok(answer) => panic!("{url} answered without TLS: {answer:?}"),
-        }
+        // A person who mistook the scheme is told so, and nothing else.
+        let answer = plain.get(&url).await.unwrap();
+        assert_eq!((answer.status, answer.header("replay-nonce")), (400, None), "{answer:?}");
+        assert_eq!(answer.text(), "This port speaks HTTPS only; the URL begins https://\n");
         let publications = format!("{}{path}", world.authority.pki_url);
         assert_eq!(plain.get(&publications).await.unwrap().status, 404, "{publications}");
     }

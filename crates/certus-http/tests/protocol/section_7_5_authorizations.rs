@@ -169,7 +169,9 @@ async fn a_slow_target_is_polled_for_and_asked_once() {
     let polled = client.authorization(&authorization.url).await.unwrap();
     assert_eq!((polled.answer.status, polled.value.status), (200, AuthorizationStatus::Pending));
     assert!(polled.answer.retry_after().is_some_and(|wait| !wait.is_zero()), "{:?}", polled.answer);
-    assert_eq!(client.order(&order.url).await.unwrap().value.status, OrderStatus::Pending);
+    let polled = client.order(&order.url).await.unwrap();
+    assert_eq!(polled.value.status, OrderStatus::Pending);
+    assert!(polled.answer.retry_after().is_some_and(|wait| !wait.is_zero()), "{:?}", polled.answer);
     world.target.release();
     client.validated(&authorization.url).await.unwrap();
     assert_eq!(world.target.requests().len(), 1);

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, pa
 use super::SqliteConfig;
 use super::fault::unavailable;
 use super::write_job::now;
-use crate::rows::{self, Place};
+use crate::rows;
 use crate::{migration, unix};
 
 /// How long a statement waits for a lock that another program (a backup, a shell) holds, before it gives up.
@@ -29,10 +29,10 @@ const STATEMENTS: usize = 160;
 
 crate::sql! {
     HISTORY = "CREATE TABLE IF NOT EXISTS migrations (
-        version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied INTEGER NOT NULL) STRICT";
+        version INTEGER PRIMARY KEY, name TEXT NOT NULL, program TEXT NOT NULL, applied INTEGER NOT NULL) STRICT";
     /// Which migration was the last.
-    SCHEMA = "SELECT max(version) FROM migrations";
-    APPLIED = concat!("INSERT INTO migrations (version, name, applied) VALUES (?1, ?2, ", now!(), ")");
+    SCHEMA = "SELECT version, program FROM migrations ORDER BY version DESC LIMIT 1";
+    APPLIED = concat!("INSERT INTO migrations (version, name, program, applied) VALUES (?1, ?2, ?3, ", now!(), ")");
     HAS_HISTORY = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'migrations'";
 }
 
@@ -91,15 +91,16 @@ fn connection(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// The newest migration that was applied; 0 for an empty file.
+/// The newest migration that was applied; 0 for an empty file. Refuses a newer schema than is known here.
 pub(super) fn schema(connection: &Connection) -> Result<u32, StoreError> {
-    let read = || -> rusqlite::Result<i64> {
+    let read = || -> rusqlite::Result<Option<(i64, String)>> {
         if connection.query_row(HAS_HISTORY, [], |_| Ok(())).optional()?.is_none() {
-            return Ok(0);
+            return Ok(None);
         }
-        Ok(connection.query_row(SCHEMA, [], |row| row.get::<_, Option<i64>>(0))?.unwrap_or(0))
+        connection.query_row(SCHEMA, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()
     };
-    Place::new("migrations", b"").number("version", read().map_err(unavailable)?)
+    let (newest, program) = read().map_err(unavailable)?.unwrap_or_default();
+    migration::known(newest, program)
 }
 
 /// Applies what is missing, each migration in a transaction of its own.
@@ -107,11 +108,11 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     loop {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(unavailable)?;
         let found = schema(&transaction)?;
-        let Some(next) = migration::next(migration::SQLITE, found)? else { return Ok(()) };
+        let Some(next) = migration::next(migration::SQLITE, found) else { return Ok(()) };
         let apply = || -> rusqlite::Result<()> {
             transaction.execute(HISTORY, [])?;
             transaction.execute_batch(next.sql)?;
-            transaction.execute(APPLIED, params![next.version, next.name])?;
+            transaction.execute(APPLIED, params![next.version, next.name, migration::PROGRAM])?;
             Ok(())
         };
         apply().map_err(unavailable)?;

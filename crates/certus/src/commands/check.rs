@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use certus_http::limits;
-use certus_pki::{CertificateChain, CertificateList, Issuer, Timestamp};
+use certus_pki::{Certificate, CertificateChain, CertificateList, Issuer, Timestamp};
 use certus_store::StoreUrl;
 use certus_validate::Validators;
 
@@ -20,7 +20,7 @@ use super::absolute;
 use super::serve::{descriptors_wanted, listen};
 use crate::cli::AtArgs;
 use crate::compose::{self, Hooks, Surroundings};
-use crate::config::Config;
+use crate::config::{Config, FILE};
 use crate::exit::Exit;
 use crate::output;
 use crate::plan::certificate_id;
@@ -35,6 +35,7 @@ pub(super) async fn run(args: &AtArgs, surroundings: &Surroundings, hooks: Hooks
     let config = Config::load(&directory).map_err(anyhow::Error::from);
     if let Some(config) = findings.take("settings", config, |config| config.directory.display().to_string()) {
         let state = StateDir::of(&config.directory);
+        check_settings_file(&mut findings, &config);
         let ours = check_state_directory(&mut findings, &state);
         let issuers = check_issuers(&mut findings, &config, surroundings, hooks, now).await;
         check_root(&mut findings, &config, &state, now);
@@ -172,14 +173,22 @@ fn check_root(findings: &mut Findings, config: &Config, state: &StateDir, now: T
     let Some(root) = findings.take("root", root, |root| root.subject_text()) else { return };
     findings.expiry("root: validity", root.not_after(), now, "every client has to be given a new root before");
     match compose::root_crl(config) {
-        Ok(None) => findings.add(
-            "root CRL",
-            State::Ok,
-            format!(
-                "none here: right if the root is somebody else's; if it is yours, put its CRL at {}",
-                config.root_crl.display()
-            ),
-        ),
+        Ok(None) => {
+            let file = config.root_crl.display();
+            let ours = |url: &String| url.starts_with(config.pki_url.as_str());
+            let chains = compose::chains(config);
+            let mut named = chains.iter().flat_map(CertificateChain::certificates).flat_map(Certificate::crl_urls);
+            match named.find(|url| ours(url)) {
+                Some(url) => {
+                    let detail = format!(
+                        "certificates name {url}, and there is none at {file}; restore it from a backup, or sign a new one \
+                         with the root's key"
+                    );
+                    findings.add("root CRL", State::Fail, detail);
+                }
+                None => findings.add("root CRL", State::Ok, "none here, and no certificate of a chain names one"),
+            }
+        }
         Ok(Some(der)) => match CertificateList::parse(&der) {
             Ok(crl) if crl.verify(root.public_key()).is_err() => {
                 let detail = format!("{} is not signed by the root", config.root_crl.display());
@@ -199,6 +208,18 @@ fn check_root(findings: &mut Findings, config: &Config, state: &StateDir, now: T
         let detail = format!("{} is still here; move it offline, the authority never opens it", key.display());
         findings.add("root key", State::Warn, detail);
         check_private(findings, "root key: mode", &key);
+    }
+}
+
+/// Who may write the settings says what may be validated, and who signs.
+fn check_settings_file(findings: &mut Findings, config: &Config) {
+    let file = config.directory.join(FILE);
+    if let Ok((mode, _)) = unix::mode_and_owner(&file)
+        && mode & 0o022 != 0
+    {
+        let shown = file.display();
+        let detail = format!("{shown} can be written by others (mode {mode:04o}); run: chmod go-w {shown}");
+        findings.add("settings: mode", State::Fail, detail);
     }
 }
 

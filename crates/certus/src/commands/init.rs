@@ -17,7 +17,7 @@ use crate::compose::{self, Surroundings};
 use crate::config::{self, ExternalUrl, PkiUrl, SecretSource};
 use crate::exit::{Exit, usage};
 use crate::output::{self, HEADING};
-use crate::plan::{Made, Plan, Signing};
+use crate::plan::{ISSUING_LIFETIME, Made, Plan, ROOT_LIFETIME, Signing};
 
 /// What is said of an issuing certificate that nobody stands above.
 const ROOT_SIGNS_LEAVES: &str = "the issuing certificate is self-signed: a root that signs leaves directly, with its key \
@@ -65,6 +65,8 @@ fn plan(args: InitArgs, surroundings: &Surroundings) -> anyhow::Result<Plan> {
         || args.name.is_some()
         || args.organization.is_some()
         || args.country.is_some()
+        || args.root_lifetime.is_some()
+        || args.issuer_lifetime.is_some()
         || !args.permit_names.is_empty();
     let existing = match (args.issuer_chain, args.issuer_key) {
         (Some(chain), Some(key)) => Some((chain, key)),
@@ -88,6 +90,8 @@ fn plan(args: InitArgs, surroundings: &Surroundings) -> anyhow::Result<Plan> {
             organization: args.organization,
             country: args.country,
             permitted: args.permit_names,
+            root_lifetime: args.root_lifetime.map_or(ROOT_LIFETIME, |period| period.0),
+            issuing_lifetime: args.issuer_lifetime.map_or(ISSUING_LIFETIME, |period| period.0),
         },
     };
     let source = match (args.passphrase_file, args.credential) {
@@ -98,9 +102,17 @@ fn plan(args: InitArgs, surroundings: &Surroundings) -> anyhow::Result<Plan> {
     let passphrase: Option<Secret> = surroundings.secret(&source)?;
     check_store(&args.store)?;
     let everywhere = every_address();
+    let listen = args.listen.unwrap_or_else(|| SocketAddr::new(everywhere, external_url.port()));
+    let pki_listen = args.pki_listen.unwrap_or_else(|| SocketAddr::new(everywhere, pki_url.port()));
+    if listen == pki_listen && listen.port() != 0 {
+        return Err(usage(format!(
+            "ACME and the publications would both be listened for on {listen}; give one of them another address with \
+             --listen or --pki-listen"
+        )));
+    }
     Ok(Plan {
-        listen: args.listen.unwrap_or_else(|| SocketAddr::new(everywhere, external_url.port())),
-        pki_listen: args.pki_listen.unwrap_or_else(|| SocketAddr::new(everywhere, pki_url.port())),
+        listen,
+        pki_listen,
         directory,
         external_url,
         pki_url,

@@ -22,7 +22,7 @@ use crate::compose::{self, Hooks, Surroundings};
 use crate::config::{self, Config, ExternalUrl, PkiUrl, SecretSource};
 use crate::exit::{Exit, usage};
 use crate::output::{self, HEADING};
-use crate::plan::{Plan, Signing, hex};
+use crate::plan::{ISSUING_LIFETIME, Plan, ROOT_LIFETIME, Signing, hex};
 use crate::state_dir::StateDir;
 use crate::telemetry;
 
@@ -45,6 +45,9 @@ pub(super) async fn run(args: &UpArgs, surroundings: &Surroundings, hooks: Hooks
     telemetry::start(&config.log)?;
     let lock = StateDir::of(&directory).lock()?;
     if let Some(path) = &args.ready_file {
+        if path.parent().is_some_and(|parent| !parent.as_os_str().is_empty() && !parent.is_dir()) {
+            return Err(usage(format!("--ready-file {}: there is no such directory", path.display())));
+        }
         // One that an earlier run left would tell whoever waits for it of a process that is gone.
         remove_if_there(path).with_context(|| format!("--ready-file {} cannot be replaced", path.display()))?;
     }
@@ -56,7 +59,7 @@ pub(super) async fn run(args: &UpArgs, surroundings: &Surroundings, hooks: Hooks
     let root = compose::root(&config)?;
     let more_names =
         [SubjectName::Ip(Ipv4Addr::LOCALHOST.into()), SubjectName::Ip(Ipv6Addr::LOCALHOST.into()), localhost()?];
-    serve(&config, surroundings, hooks, listeners, &more_names, lock, |ready| {
+    let ended = serve(&config, surroundings, hooks, listeners, &more_names, lock, |ready| {
         let told = Told::new(&config, &root, ready.directory_url, args.http_01_port);
         if args.json {
             output::json("up", &told)?;
@@ -68,7 +71,12 @@ pub(super) async fn run(args: &UpArgs, surroundings: &Surroundings, hooks: Hooks
         }
         Ok(())
     })
-    .await
+    .await;
+    if let Some(path) = &args.ready_file {
+        // Nobody answers any more.
+        drop(remove_if_there(path));
+    }
+    ended
 }
 
 fn remove_if_there(path: &Path) -> std::io::Result<()> {
@@ -208,6 +216,8 @@ async fn make(
             organization: None,
             country: None,
             permitted: Vec::new(),
+            root_lifetime: ROOT_LIFETIME,
+            issuing_lifetime: ISSUING_LIFETIME,
         },
         passphrase: (SecretSource::None, None),
         store,
@@ -235,7 +245,7 @@ fn as_laboratory(mut config: Config, args: &UpArgs) -> Config {
     // https redirects go where tls-alpn-01 will: a laboratory has no port 443.
     validation.https_port = args.tls_alpn_01_port;
     validation.tls_alpn_port = args.tls_alpn_01_port;
-    validation.permit.extend_from_slice(&args.permit_addresses);
+    validation.permit.extend(args.permit_addresses.iter().map(|network| network.0));
     validation.local_names = LocalNames::Localhost;
     if let Some(resolver) = args.resolver {
         validation.resolvers = vec![resolver];

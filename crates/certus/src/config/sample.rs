@@ -69,7 +69,7 @@ pki_listen = "{pki_listen}"
 # The profile of orders that ask for none.
 #default_profile = "classic"
 
-# How many CRLs new certificates are spread over. May grow at any time, never shrink below what was used.
+# How many CRLs new certificates are spread over. May change at any time: certificates keep theirs.
 #crl_shards = 4
 
 # Who signs. The chain is PEM, the issuing certificate first and its root last; the key is PKCS#8 in PEM. An encrypted

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use ipnet::IpNet;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::defaults;
-use super::units::{Period, Size};
+use super::units::{Network, Period, Size};
 use super::urls::{ExternalUrl, PkiUrl};
 
 /// The one key that every version of the file has.
@@ -100,8 +99,8 @@ pub(super) struct Validation {
     pub(super) https_port: u16,
     pub(super) tls_alpn_port: u16,
     pub(super) resolvers: Vec<SocketAddr>,
-    pub(super) permit: Vec<IpNet>,
-    pub(super) deny: Vec<IpNet>,
+    pub(super) permit: Vec<Network>,
+    pub(super) deny: Vec<Network>,
     pub(super) timeout: Period,
     pub(super) max_redirects: u32,
     pub(super) max_body: Size,
@@ -115,8 +114,8 @@ impl Default for Validation {
             https_port: built_in.https_port,
             tls_alpn_port: built_in.tls_alpn_port,
             resolvers: built_in.resolvers,
-            permit: built_in.permit,
-            deny: built_in.deny,
+            permit: built_in.permit.into_iter().map(Network).collect(),
+            deny: built_in.deny.into_iter().map(Network).collect(),
             timeout: Period(built_in.timeout),
             max_redirects: built_in.max_redirects,
             max_body: Size(built_in.max_body_bytes),

@@ -1,7 +1,9 @@
-//! Durations and sizes as people write them: a number and its unit, `90d`, `64 KiB`.
+//! Durations, sizes and networks as people write them: `90d`, `64 KiB`, `10.0.0.0/8`.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::de::{Deserialize, Deserializer, Error};
 
 /// A duration written with its unit: `s`, `m`, `h` or `d`.
@@ -12,7 +14,11 @@ pub struct Period(pub Duration);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size(pub usize);
 
-/// Why a text is no duration or size.
+/// A network, or one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network(pub IpNet);
+
+/// Why a text is no duration, size or network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnitError {
     /// Not a duration.
@@ -21,6 +27,9 @@ pub enum UnitError {
     /// Not a size.
     #[error("{0:?} is not a size; write a whole number and its unit: \"512 B\", \"64 KiB\", \"1 MiB\"")]
     Size(String),
+    /// Not a network.
+    #[error("{0:?} is not a network; write \"10.0.0.0/8\" or \"fd00::/8\", or one address: \"127.0.0.1\"")]
+    Network(String),
 }
 
 impl Period {
@@ -65,6 +74,18 @@ impl Size {
     }
 }
 
+impl Network {
+    /// Reads `10.0.0.0/8`, `fd00::/8` or `127.0.0.1`.
+    ///
+    /// # Errors
+    ///
+    /// [`UnitError::Network`].
+    pub fn parse(text: &str) -> Result<Self, UnitError> {
+        let address = || text.parse::<IpAddr>().map(IpNet::from);
+        text.parse().or_else(|_no_network| address()).map(Self).map_err(|_error| UnitError::Network(text.to_owned()))
+    }
+}
+
 /// The number and the unit behind it, one space between them or none.
 fn split(text: &str) -> Option<(u64, &str)> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -84,9 +105,25 @@ impl<'de> Deserialize<'de> for Size {
     }
 }
 
+impl<'de> Deserialize<'de> for Network {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_address_is_a_network() {
+        for (text, network) in [("10.0.0.0/8", "10.0.0.0/8"), ("127.0.0.1", "127.0.0.1/32"), ("::1", "::1/128")] {
+            assert_eq!(Network::parse(text).map(|network| network.0.to_string()), Ok(network.to_owned()));
+        }
+        for text in ["", "localhost", "10.0.0.0/33", "10.0.0", "::/129"] {
+            assert_eq!(Network::parse(text), Err(UnitError::Network(text.to_owned())), "{text}");
+        }
+    }
 
     #[test]
     fn a_unit_is_required() {

@@ -99,6 +99,9 @@ fn files_that_others_can_read_are_named_with_the_mend() {
     let key = site.state("issuer/issuing-1.key");
     fails(&site, "issuer issuing-1", &format!("chmod 600 {}", key.display()));
     set("issuer/issuing-1.key", 0o600);
+    std::fs::set_permissions(site.dir.join("certus.toml"), std::fs::Permissions::from_mode(0o664)).unwrap();
+    fails(&site, "settings: mode", "chmod go-w");
+    std::fs::set_permissions(site.dir.join("certus.toml"), std::fs::Permissions::from_mode(0o644)).unwrap();
     // The store's file, wherever it is.
     let elsewhere = site.dir.join("elsewhere.db");
     std::fs::write(&elsewhere, "").unwrap();
@@ -123,6 +126,7 @@ fn what_does_not_belong_together_is_found() {
     std::fs::remove_file(&key).unwrap();
     fails(&site, "issuer issuing-1", "restore it from a backup");
     std::fs::write(&key, kept).unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
     let certificate = site.state("issuer/issuing-1.pem");
     let kept = std::fs::read(&certificate).unwrap();
     std::fs::remove_file(&certificate).unwrap();
@@ -130,7 +134,11 @@ fn what_does_not_belong_together_is_found() {
     std::fs::write(&certificate, kept).unwrap();
     std::fs::copy(other.state("root.crl"), site.state("root.crl")).unwrap();
     fails(&site, "root CRL", "is not signed by the root");
+    std::fs::remove_file(site.state("root.crl")).unwrap();
+    fails(&site, "root CRL", "certificates name http://");
     std::fs::copy(other.state("root.pem"), site.state("root.pem")).unwrap();
+    fails(&site, "root", "in which the chain of no issuer ends");
+    run(&mut site.ca(&["serve"])).refused(1, "in which the chain of no issuer ends");
     std::fs::write(site.state("sealing/current"), "0000\n").unwrap();
     fails(&site, "sealing keys", "restore it from a backup");
 }
@@ -170,6 +178,10 @@ fn an_issuer_without_a_table_is_missed_as_long_as_its_certificates_live() {
         files(&other)
     );
     site.edit("[store]\n", &tables);
+    run(&mut site.ca(&["check"])).well();
+    // It has another root, which clients are told to trust from now on.
+    std::fs::copy(other.state("root.pem"), site.state("root.pem")).unwrap();
+    std::fs::copy(other.state("root.crl"), site.state("root.crl")).unwrap();
     run(&mut site.ca(&["check"])).well();
     let running = site.serve();
     let status = run(&mut site.ca(&["status", "--json"])).well().json();

@@ -86,6 +86,18 @@ fn every_kind_of_key_signs() {
 }
 
 #[test]
+fn root_and_issuer_live_as_long_as_was_asked() {
+    let site = Site::new(&["--root-lifetime", "3650d", "--issuer-lifetime", "365d"]);
+    for (file, days) in [("root.pem", 3650), ("issuer/issuing-1.pem", 365)] {
+        let pem = std::fs::read_to_string(site.state(file)).unwrap();
+        let chain = certus_pki::CertificateChain::from_pem(&pem).unwrap();
+        let certificate = &chain.certificates()[0];
+        let valid = certificate.not_after().duration_since(certificate.not_before());
+        assert_eq!(valid.as_secs().div_ceil(86_400), days, "{file}");
+    }
+}
+
+#[test]
 fn keys_are_encrypted_under_a_passphrase_that_every_start_reads() {
     let secrets = tempfile::tempdir().unwrap();
     let file = secrets.path().join("passphrase");
@@ -196,6 +208,9 @@ fn a_wrong_command_line_is_told_what_is_wrong_and_nothing_is_made() {
         (&[&good[..], &["--passphrase-file", "/absent"]].concat(), 1, "/absent cannot be read"),
         (&[&good[..], &["--store", "mysql://host"]].concat(), 2, "--store: a store is"),
         (&[&good[..], &["--listen", "ca.example:443"]].concat(), 2, "--listen"),
+        (&["--external-url", "https://ca.example:80", "--pki-url", "http://ca.example"], 2, "both be listened for on"),
+        (&[&good[..], &["--root-lifetime", "20y"]].concat(), 2, "is not a duration"),
+        (&[&good[..], &["--root-lifetime", "100d"]].concat(), 2, "nothing outlives its root"),
     ] {
         let mut init = certus(&["ca", "init", "--dir"]);
         init.arg(&free).args(words);

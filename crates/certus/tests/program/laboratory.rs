@@ -58,6 +58,7 @@ async fn it_makes_an_authority_and_goes_on_with_it() {
     assert_eq!(std::fs::read_to_string(&told.root_path).unwrap(), root);
     assert_eq!(client.new_account().await.unwrap().url, account.url);
     assert_eq!(running.end(), Some(0));
+    assert!(!ready.exists(), "nobody is ready any more");
 
     // The same directory as an authority: nothing of the laboratory is left.
     let mut serve = certus(&["ca", "serve", "--json", "--dir"]);
@@ -118,6 +119,7 @@ fn it_is_for_laboratories_alone() {
         (&["--store", "sqlite", "--store-credential", "other"], "has its store's password from elsewhere"),
         (&["--http-01-port", "0"], "--http-01-port"),
         (&["--permit-addresses", "127.0.0.1/33"], "--permit-addresses"),
+        (&["--ready-file", "/absent/ready.json"], "there is no such directory"),
     ] {
         let mut command = certus(&["up", "--dir"]);
         run(command.arg(&lab).args(more)).refused(2, expected);

@@ -198,7 +198,7 @@ fn a_start_that_cannot_succeed_says_why() {
     run(&mut site.ca(&["serve"])).refused(1, "chmod 600");
     let elsewhere = tempfile::tempdir().unwrap();
     let mut serve = crate::process::certus(&["ca", "serve", "--dir"]);
-    run(serve.arg(elsewhere.path())).refused(1, "certus ca init --dir");
+    run(serve.arg(elsewhere.path())).refused(2, "certus ca init --dir");
 }
 
 #[tokio::test]
@@ -309,7 +309,8 @@ async fn acme_is_spoken_over_tls_alone() {
     let plain = RawHttp::plain().unwrap();
     for path in ["/directory", "/acme/new-nonce", "/acme/new-account", "/acme/new-order"] {
         // No plain HTTP where ACME is, and no ACME where plain HTTP is.
-        assert!(plain.get(&format!("http://127.0.0.1:{}{path}", site.port)).await.is_err(), "{path}");
+        let told = plain.get(&format!("http://127.0.0.1:{}{path}", site.port)).await.unwrap();
+        assert_eq!((told.status, told.nonce()), (400, None), "{told:?}");
         let elsewhere = plain.get(&format!("http://127.0.0.1:{}{path}", site.pki_port)).await.unwrap();
         assert_eq!(elsewhere.status, 404, "{path}");
         assert_eq!(elsewhere.nonce(), None);
@@ -368,5 +369,5 @@ fn logs_are_lines_of_json_where_that_is_wanted() {
     assert_eq!(answers["directory_url"], format!("https://localhost:{}/directory", site.port));
     assert_eq!(answers["level"], "INFO");
     site.edit("#level = \"info\"", "level = \"loud\"");
-    run(&mut site.ca(&["serve"])).refused(1, "level = \"loud\" of [log] is not a level");
+    run(&mut site.ca(&["serve"])).refused(2, "level = \"loud\" of [log] is not a level");
 }

@@ -6,13 +6,15 @@ use certus_store::connect;
 use super::{Subject, made};
 
 pub(crate) async fn a_newer_store_is_refused(subject: Subject) {
-    subject.tables.run("INSERT INTO migrations (version, name, applied) VALUES (2, 'to come', 0)");
+    subject.tables.run("INSERT INTO migrations (version, name, program, applied) VALUES (2, 'to come', '7.8.9', 0)");
     let Subject { store, url, tables, .. } = subject;
     let check = store.check().await;
     assert!(matches!(check, Err(StoreError::NewerSchema { .. })), "{check:?}");
     drop(store);
     match connect(&url).await {
-        Err(StoreError::NewerSchema { found: 2, known: 1 }) => {}
+        Err(error @ StoreError::NewerSchema { found: 2, known: 1, .. }) => {
+            assert!(error.to_string().contains("start Certus 7.8.9"), "{error}");
+        }
         other => panic!("{other:?}"),
     }
     drop(tables);

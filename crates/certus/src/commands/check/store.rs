@@ -101,7 +101,9 @@ pub(super) async fn in_use(findings: &mut Findings, config: &Config, state: &Sta
         None => findings.add("store", State::Ok, status.store.url),
         Some(problem) => findings.add("store", State::Fail, problem),
     }
-    if status.store.clock_behind {
+    if status.store.newest_entry.is_none() {
+        findings.add("clock", State::Warn, "not compared: the store named no newest entry");
+    } else if status.store.clock_behind {
         findings.add("clock", State::Fail, "is behind the store's newest entry; set it");
     } else {
         findings.add("clock", State::Ok, "not behind the store");
