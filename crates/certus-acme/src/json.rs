@@ -252,6 +252,7 @@ mod tests {
         assert_eq!(read(text), Ok(Sample { names: vec!["a".into()], count: Some(7) }));
     }
 
+    // conformance: 7515-2-01
     #[test]
     fn structure_is_refused_before_it_is_read() {
         assert_eq!(strict_object::<Sample>(b"{\"names\":\"\xff\"}"), Err(JsonError::NotUtf8 { position: 10 }));
@@ -263,6 +264,7 @@ mod tests {
         }
     }
 
+    // conformance: 7515-2-01
     #[test]
     fn duplicates_are_found_at_every_level_and_through_escapes() {
         for text in [

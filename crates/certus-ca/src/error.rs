@@ -117,7 +117,8 @@ mod tests {
     #[test]
     fn whoever_should_come_again_is_told_when() {
         assert!(CaError::Busy("full").retry_after().is_some());
-        assert_eq!(Problem::from(&CaError::Busy("full")).status, 503);
+        let busy = Problem::from(&CaError::Busy("full"));
+        assert_eq!((busy.kind, busy.status), (ProblemKind::RateLimited, 503));
         assert!(CaError::Contended.retry_after().is_some());
         assert!(CaError::malformed("x").retry_after().is_none());
     }

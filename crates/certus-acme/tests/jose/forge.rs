@@ -30,7 +30,11 @@ pub(crate) fn signed_members(header: &str, payload: &[u8]) -> (String, String, S
 
 /// The members of a request that a key truly signed with its own algorithm, whatever its header says.
 pub(crate) fn signed_members_by(key: &KeyPair, header: &str, payload: &[u8]) -> (String, String, String) {
-    let (protected, payload) = (base64url::encode(header.as_bytes()), base64url::encode(payload));
+    signed_octets_by(key, header.as_bytes(), payload)
+}
+
+fn signed_octets_by(key: &KeyPair, header: &[u8], payload: &[u8]) -> (String, String, String) {
+    let (protected, payload) = (base64url::encode(header), base64url::encode(payload));
     let algorithm = Algorithm::of(key.public_key()).signature_algorithm();
     let input = format!("{protected}.{payload}");
     let signature = key.sign(algorithm, SignatureEncoding::Fixed, input.as_bytes()).unwrap();
@@ -39,7 +43,12 @@ pub(crate) fn signed_members_by(key: &KeyPair, header: &str, payload: &[u8]) -> 
 
 /// A request that [`ACCOUNT`] truly signed, whatever its header says.
 pub(crate) fn signed(header: &str) -> String {
-    let (protected, payload, signature) = signed_members(header, PAYLOAD);
+    signed_octets(header.as_bytes())
+}
+
+/// The same for a header that need not be text.
+pub(crate) fn signed_octets(header: &[u8]) -> String {
+    let (protected, payload, signature) = signed_octets_by(&ACCOUNT, header, PAYLOAD);
     body(&protected, &payload, &signature)
 }
 

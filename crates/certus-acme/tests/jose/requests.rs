@@ -5,6 +5,7 @@ use certus_acme::{FlattenedJws, JwsError, ProblemKind, base64url};
 
 use crate::forge::{
     ACCOUNT, KID, NONCE, PAYLOAD, URL, accept, all_malformed, body, header_with, refusal, signed, signed_members,
+    signed_octets,
 };
 
 #[test]
@@ -104,18 +105,38 @@ fn base64url_has_one_form() {
 // conformance: 7515-2-01
 #[test]
 fn the_protected_header_is_one_strict_json_object() {
-    let octets = |header: &[u8]| body(&base64url::encode(header), "", "AA");
+    let good = header_with("");
+    let jwk = certus_acme::Jwk::from_public_key(ACCOUNT.public_key()).canonical_json().to_owned();
+    let with_jwk = |jwk: &str| format!(r#"{{"alg":"ES256","jwk":{jwk},"nonce":"{NONCE}","url":"{URL}"}}"#);
+    let in_string = |octets: &[u8]| [&good.as_bytes()[..good.len() - 1], b",\"x\":\"", octets, b"\"}"].concat();
+    let utf_16 = |order: fn(u16) -> [u8; 2]| good.encode_utf16().flat_map(order).collect::<Vec<u8>>();
+    // What the headers below are made of is accepted: they are refused for the one fault that each has.
+    for (what, header) in [
+        ("members", good.clone().into_bytes()),
+        ("unknown members", header_with(r#","x":1,"y":2"#).into_bytes()),
+        ("the key itself", with_jwk(&jwk).into_bytes()),
+        ("UTF-8 beyond ASCII", in_string("é".as_bytes())),
+    ] {
+        assert_eq!(refusal(&signed_octets(&header)), None, "{what}");
+    }
     all_malformed(&[
         ("empty", signed("")),
-        ("an array", signed(r#"["ES256"]"#)),
-        ("a string", signed(r#""ES256""#)),
+        ("an array of the members in order", signed(&format!(r#"["ES256","{NONCE}","{URL}","{KID}"]"#))),
+        ("an array of the object", signed(&format!("[{good}]"))),
+        ("a string", signed(&serde_json::to_string(&good).unwrap())),
+        ("null", signed("null")),
         ("two alg members", signed(&header_with(r#","alg":"ES256""#))),
-        ("two alg members, one escaped", signed(&header_with(r#","\u0061lg":"none""#))),
+        ("two alg members, one escaped", signed(&header_with(r#","\u0061lg":"ES256""#))),
         ("two kid members", signed(&header_with(&format!(r#","kid":"{KID}""#)))),
-        ("two members within jwk", signed(r#"{"alg":"ES256","jwk":{"kty":"EC","kty":"RSA"},"nonce":"AA","url":"x"}"#)),
-        ("something after it", signed(&format!("{}x", header_with("")))),
-        ("no UTF-8", octets(b"{\"alg\":\"ES256\",\"x\":\"\xff\"}")),
-        ("UTF-16", octets(&"{}".encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>())),
+        ("an unknown member twice", signed(&header_with(r#","x":1,"x":2"#))),
+        ("an unknown member twice, once with an escape", signed(&header_with(r#","x":1,"\u0078":2"#))),
+        ("a member of an unknown member twice", signed(&header_with(r#","x":[{"y":1,"y":2}]"#))),
+        ("an unknown member twice within jwk", signed(&with_jwk(&format!(r#"{{"z":1,"z":2,{}"#, &jwk[1..])))),
+        ("something after it", signed(&format!("{good}x"))),
+        ("no UTF-8", signed_octets(&in_string(b"\xff"))),
+        ("an octet of Latin-1", signed_octets(&in_string(b"\xe9"))),
+        ("UTF-16, big end first", signed_octets(&utf_16(u16::to_be_bytes))),
+        ("UTF-16, little end first", signed_octets(&utf_16(u16::to_le_bytes))),
         ("deep nesting", signed(&header_with(&format!(r#","x":{}{}"#, "[".repeat(900), "]".repeat(900))))),
         ("a lone surrogate", signed(&header_with(r#","typ":"\ud800","kid2":"""#))),
     ]);

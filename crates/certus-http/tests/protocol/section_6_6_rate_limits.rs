@@ -1,7 +1,7 @@
 //! RFC 8555 section 6.6: rate limits.
 
 use certus_acme::ProblemKind;
-use certus_ca::limits::{MAX_IDENTIFIERS, MAX_PENDING_AUTHORIZATIONS};
+use certus_ca::limits::{MAX_IDENTIFIERS, MAX_OPEN_ORDERS, MAX_PENDING_AUTHORIZATIONS};
 
 use crate::common::{World, assert_refused, order_for};
 
@@ -22,6 +22,22 @@ async fn who_has_too_much_open_is_told_so() {
     assert!(answer.retry_after().is_some_and(|wait| !wait.is_zero()), "{answer:?}");
     // Nobody else is touched.
     world.client().await.new_order(&["one-more.localhost"]).await.unwrap();
+}
+
+// conformance: 8555-6.6-01
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_too_many_orders_open_is_told_so() {
+    let world = World::new().await;
+    let client = world.client().await;
+    for _ in 0..MAX_OPEN_ORDERS {
+        client.new_order(&["a.localhost"]).await.unwrap();
+    }
+    let url = &client.directory().new_order;
+    let answer = client.post(url, &order_for(&["a.localhost"])).await.unwrap();
+    assert_refused("one more", &answer, 429, ProblemKind::RateLimited);
+    assert!(answer.retry_after().is_some_and(|wait| !wait.is_zero()), "{answer:?}");
+    // Nobody else is touched.
+    world.client().await.new_order(&["a.localhost"]).await.unwrap();
 }
 
 /// Orders that are asked for at the same moment are counted among each other.

@@ -85,6 +85,8 @@ async fn a_response_starts_validation() {
         let (order, authorization) = ordered(&client).await;
         let url = provide(&world, &client, &authorization.value);
         let before = world.target.requests().len();
+        // Its own life begins when it becomes valid, not when it was made.
+        world.clock.advance(Duration::from_secs(3600));
         let answer = client.post(&url, &payload).await.unwrap();
         assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
         assert_eq!(answer.json::<Value>().unwrap()["url"], url.as_str());
@@ -92,8 +94,9 @@ async fn a_response_starts_validation() {
         let valid = client.validated(&authorization.url).await.unwrap().value;
         assert_eq!(world.target.requests().len(), before + 1, "{payload}");
         assert_eq!(valid.status, AuthorizationStatus::Valid);
-        let expires = Timestamp::parse_rfc3339(valid.expires.as_deref().unwrap()).unwrap();
-        assert!(expires > world.clock.now());
+        let expires = |of: &Authorization| Timestamp::parse_rfc3339(of.expires.as_deref().unwrap()).unwrap();
+        assert!(expires(&valid) > world.clock.now());
+        assert!(expires(&valid) > expires(&authorization.value), "{valid:?}");
         assert_eq!(client.order(&order.url).await.unwrap().value.status, OrderStatus::Ready);
     }
 }
@@ -206,6 +209,8 @@ async fn a_response_for_what_is_over_is_refused() {
     client.post(&deactivated.url, &json!({ "status": "deactivated" })).await.unwrap();
     let (_, expired) = ordered(&client).await;
     let urls = [&deactivated, &expired].map(|authorization| provide(&world, &client, &authorization.value));
+    // Deactivation alone is enough.
+    assert_malformed("deactivated", &client.post(&urls[0], &json!({})).await.unwrap());
     world.clock.advance(Duration::from_secs(8 * 24 * 3600));
     for url in urls {
         assert_malformed(&url, &client.post(&url, &json!({})).await.unwrap());

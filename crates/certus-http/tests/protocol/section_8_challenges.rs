@@ -181,7 +181,7 @@ async fn redirects_are_followed_as_far_as_they_may() {
     assert!(world.target.requests().len() <= 11, "{}", world.target.requests().len());
 }
 
-// conformance: 8555-8.3-12 8555-8.3-13
+// conformance: 8555-8.3-13
 #[tokio::test]
 async fn addresses_of_this_machine_are_refused_unless_permitted() {
     let world = World::with(|setup| setup.validation = |config| config.permit.clear()).await;

@@ -37,7 +37,7 @@ async fn the_root_is_that_of_the_baseline_requirements() {
     }
 }
 
-// conformance: BR-7.1.2.1-02 5280-4.2-02
+// conformance: BR-7.1.2.1-02 5280-4.2-02 5280-4.2-05
 #[tokio::test]
 async fn the_intermediate_is_that_of_the_baseline_requirements() {
     let authority = Authority::new(KeyAlgorithm::EcP256).await;

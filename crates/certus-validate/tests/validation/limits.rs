@@ -4,10 +4,11 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use certus_acme::ProblemKind;
+use certus_ca::ports::ValidationError;
 use certus_validate::{Config, LocalNames};
 
 use crate::web_server::{Connection, WebServer, listen, listen_without_answering, ok, redirect};
-use crate::{IPV4, IPV6, KEY_AUTHORIZATION, assert_problem, validate};
+use crate::{IPV4, IPV6, KEY_AUTHORIZATION, Seen, assert_problem, validate};
 use certus_testkit::name_server::NameServer;
 
 /// What a peer does with one connection.
@@ -21,16 +22,36 @@ fn settings(port: u16, timeout: Duration) -> Config {
 
 const SHORT: Duration = Duration::from_millis(300);
 
+/// Validates `localhost` with settings that give it [`SHORT`]. One that does not end of itself fails the test, which would
+/// hang otherwise.
+async fn validate_in_time(config: Config) -> Result<Seen, ValidationError> {
+    assert_eq!(config.timeout, SHORT);
+    let result = tokio::time::timeout(SHORT * 10, validate(config, "localhost")).await;
+    result.unwrap_or_else(|_| panic!("a validation that may take {SHORT:?} was still under way after ten times that"))
+}
+
 /// Waits until the other side has gone.
 fn until_closed(connection: &mut dyn Connection) {
     let mut rest = Vec::new();
     let _reset = connection.read_to_end(&mut rest);
 }
 
+/// Writes these octets, then an `x` for ever, one at a time and never long after the one before, until the other side
+/// has gone.
+fn drip(connection: &mut dyn Connection, start: &[u8]) {
+    let (_mute, tick) = mpsc::sync_channel::<()>(0);
+    for octet in start.iter().chain(std::iter::repeat(&b'x')) {
+        if connection.write_all(&[*octet]).is_err() {
+            return;
+        }
+        assert_eq!(tick.recv_timeout(SHORT / 6), Err(mpsc::RecvTimeoutError::Timeout));
+    }
+}
+
 // conformance: 8555-8.3-14 8555-6.7-14
 #[tokio::test]
 async fn a_peer_that_stops_is_left_when_time_is_up() {
-    let peers: [(&str, Peer); 4] = [
+    let peers: [(&str, Peer); 6] = [
         ("silent", |connection| until_closed(connection)),
         ("slow head", |connection| {
             connection.write_all(b"HTTP/1.1 200 OK\r\nContent-").unwrap();
@@ -39,6 +60,11 @@ async fn a_peer_that_stops_is_left_when_time_is_up() {
         ("slow body", |connection| {
             connection.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 87\r\n\r\nLoqXcYV8").unwrap();
             until_closed(connection);
+        }),
+        ("dripping head", |connection| drip(connection, b"HTTP/1.1 200 OK\r\nX: ")),
+        ("dripping body", |connection| {
+            connection.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n").unwrap();
+            drip(connection, KEY_AUTHORIZATION.as_bytes());
         }),
         ("whole body, no end", |connection| {
             let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n57\r\n";
@@ -52,7 +78,7 @@ async fn a_peer_that_stops_is_left_when_time_is_up() {
             peer(connection);
             gone.send(()).unwrap();
         });
-        let result = validate(settings(web.port, SHORT), "localhost").await;
+        let result = validate_in_time(settings(web.port, SHORT)).await;
         assert_problem(result, ProblemKind::Connection, "time ran out while waiting for the answer of");
         // And the connection is closed, not kept.
         left.recv_timeout(Duration::from_secs(20)).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -64,7 +90,7 @@ async fn a_peer_that_stops_is_left_when_time_is_up() {
 async fn an_address_that_does_not_answer_is_a_connection_problem() {
     let (listener, _filling) = listen_without_answering(IPV4).await;
     let port = listener.local_addr().unwrap().port();
-    let result = validate(settings(port, SHORT), "localhost").await;
+    let result = validate_in_time(settings(port, SHORT)).await;
     assert_problem(result, ProblemKind::Connection, &format!("time ran out while connecting to 127.0.0.1:{port}"));
 }
 
@@ -84,7 +110,7 @@ async fn a_tls_handshake_that_stops_is_left_when_time_is_up() {
     let silent = listen(IPV4, 0);
     let web = WebServer::start(|_seen| redirect(301, "https://localhost/"));
     let config = Config { https_port: silent.local_addr().unwrap().port(), ..settings(web.port, SHORT) };
-    assert_problem(validate(config, "localhost").await, ProblemKind::Connection, "waiting for the TLS handshake");
+    assert_problem(validate_in_time(config).await, ProblemKind::Connection, "waiting for the TLS handshake");
 }
 
 // conformance: 8555-8.3-14 8555-8.3-18
