@@ -392,6 +392,9 @@ pub struct ValidationRequest {
 /// Sees whether somebody controls an identifier. One attempt; who tries again is decided elsewhere.
 #[async_trait]
 pub trait Validator: Debug + Send + Sync {
+    /// Whether an identifier could be validated at all, asked before it may be ordered; otherwise why not. Looks nothing up.
+    fn admits(&self, identifier: &Identifier) -> Result<(), String>;
+
     /// Tries once.
     async fn validate(&self, request: &ValidationRequest) -> Result<ValidatedControl, ValidationError>;
 }

@@ -14,7 +14,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use certus_pki::DnsName;
+use certus_acme::Identifier;
 use futures_util::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::task::TaskTracker;
@@ -69,8 +69,8 @@ impl Work {
     /// # Errors
     ///
     /// [`CaError::Busy`] when the queue is full, or the share of it that the account has.
-    pub(crate) fn admit(&self, name: &DnsName, account: AccountId) -> Result<Slot, CaError> {
-        self.validating.admit(name, account)
+    pub(crate) fn admit(&self, target: &Identifier, account: AccountId) -> Result<Slot, CaError> {
+        self.validating.admit(target, account)
     }
 
     /// Waits for an outcome, [`limits::HOLD`] at most and not at all when too many wait already. Says whether it is there.

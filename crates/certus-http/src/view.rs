@@ -43,11 +43,14 @@ pub(crate) fn authorization(urls: &Urls, authorization: &Authorization, now: Tim
     let decided = authorization.challenges.iter().any(is_decided);
     let shown = authorization.challenges.iter().filter(|one| !decided || is_decided(one));
     acme::Authorization {
-        identifier: authorization.identifier.to_raw(),
+        identifier: authorization.identifier.authorized().to_raw(),
         status: authorization.status(now),
         expires: Some(authorization.expires.rfc3339()),
         challenges: shown.map(|one| challenge(urls, one)).collect(),
-        wildcard: None,
+        wildcard: match authorization.identifier {
+            acme::Identifier::Wildcard(_) => Some(true),
+            acme::Identifier::Dns(_) | acme::Identifier::Ip(_) => None,
+        },
     }
 }
 

@@ -203,6 +203,7 @@ pub(crate) fn optional<'a>(reader: &mut impl Reader<'a>, tag: Tag) -> Result<Opt
 pub(crate) fn general_name(name: &SubjectName) -> Result<GeneralName, Error> {
     match name {
         SubjectName::Dns(name) => Ok(GeneralName::DnsName(Ia5String::new(name.as_str())?)),
+        SubjectName::Wildcard(_) => Ok(GeneralName::DnsName(Ia5String::new(&name.to_string())?)),
         SubjectName::Ip(address) => Ok(GeneralName::from(*address)),
     }
 }
@@ -225,8 +226,8 @@ pub(crate) enum AltName<'a> {
 
 pub(crate) fn alt_name(name: &GeneralName) -> AltName<'_> {
     match name {
-        GeneralName::DnsName(name) => match DnsName::parse(name.as_str()) {
-            Ok(parsed) => AltName::Name(SubjectName::Dns(parsed)),
+        GeneralName::DnsName(name) => match SubjectName::parse_dns(name.as_str()) {
+            Ok(parsed) => AltName::Name(parsed),
             Err(error) => AltName::NotADnsName(name.as_str(), error),
         },
         GeneralName::IpAddress(octets) => {

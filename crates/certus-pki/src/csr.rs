@@ -46,7 +46,7 @@ pub enum CsrError {
     /// A commonName that is not text.
     #[error("the common name is not text")]
     CommonNameEncoding,
-    /// A dNSName that is no name a certificate could carry; wildcards among them.
+    /// A dNSName that is no name a certificate could carry.
     #[error("the name {name:?} cannot be certified: {reason}")]
     DnsName {
         /// What stands in the request.
@@ -204,8 +204,7 @@ fn common_names(subject: &[u8]) -> Result<BTreeSet<SubjectName>, CsrError> {
             if let Ok(address) = name.parse() {
                 return Ok(SubjectName::Ip(address));
             }
-            DnsName::parse(&name)
-                .map(SubjectName::Dns)
+            SubjectName::parse_dns(&name)
                 .map_err(|reason| CsrError::CommonName { name: name.clone().into_owned(), reason })
         })
         .collect()

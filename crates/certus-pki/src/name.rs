@@ -131,8 +131,8 @@ pub enum NameError {
     /// Ends in a dot.
     #[error("the name ends in a dot; leave it off")]
     TrailingDot,
-    /// Starts with `*.`.
-    #[error("the name is a wildcard")]
+    /// Starts with `*.` where no wildcard can stand, or is one of nothing.
+    #[error("the name is a wildcard, which cannot stand here")]
     Wildcard,
     /// An IP address, or spelled like one.
     #[error("the name is an address, or ends like one")]
@@ -162,14 +162,32 @@ pub enum NameError {
 pub enum SubjectName {
     /// dNSName.
     Dns(DnsName),
+    /// dNSName `*.` before this name: every name one label beneath it (RFC 9525 section 6.3).
+    Wildcard(DnsName),
     /// iPAddress.
     Ip(IpAddr),
+}
+
+impl SubjectName {
+    /// Reads the text of a dNSName: a host name, or one with `*.` before it.
+    ///
+    /// # Errors
+    ///
+    /// [`NameError`] says which rule the text breaks.
+    pub fn parse_dns(text: &str) -> Result<Self, NameError> {
+        match text.strip_prefix("*.") {
+            Some(_) if text.len() > MAX_NAME => Err(NameError::TooLong),
+            Some(base) => Ok(Self::Wildcard(DnsName::parse(base)?)),
+            None => Ok(Self::Dns(DnsName::parse(text)?)),
+        }
+    }
 }
 
 impl fmt::Display for SubjectName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Dns(name) => name.fmt(f),
+            Self::Wildcard(base) => write!(f, "*.{base}"),
             Self::Ip(address) => address.fmt(f),
         }
     }
@@ -225,6 +243,29 @@ mod tests {
             (long_name.as_str(), NameError::TooLong),
         ] {
             assert_eq!(DnsName::parse(text), Err(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_wildcard_is_one_label_in_front_of_a_name() {
+        let wildcard = SubjectName::parse_dns("*.Example.com");
+        assert_eq!(wildcard.as_ref().map(ToString::to_string), Ok("*.example.com".into()));
+        assert!(matches!(wildcard, Ok(SubjectName::Wildcard(_))));
+        assert!(matches!(SubjectName::parse_dns("example.com"), Ok(SubjectName::Dns(_))));
+        let longest = format!("{}a.example", "a.".repeat(122));
+        assert_eq!(longest.len(), 253);
+        assert!(SubjectName::parse_dns(&longest).is_ok());
+        for (text, expected) in [
+            ("*", NameError::Wildcard),
+            ("*.", NameError::Empty),
+            ("*.*.example", NameError::Wildcard),
+            ("a.*.example", NameError::Character('*')),
+            ("*a.example", NameError::Character('*')),
+            ("*.192.0.2.1", NameError::Address),
+            ("*.example.", NameError::TrailingDot),
+            (&format!("*.{longest}"), NameError::TooLong),
+        ] {
+            assert_eq!(SubjectName::parse_dns(text), Err(expected), "{text}");
         }
     }
 

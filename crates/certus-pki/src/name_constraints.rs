@@ -36,6 +36,18 @@ impl NameConstraints {
                 let within = |suffixes: &[String]| suffixes.iter().any(|suffix| covers(suffix, name));
                 !within(&self.excluded.dns) && (self.permitted.dns.is_empty() || within(&self.permitted.dns))
             }
+            // It stands for the names beneath: all must be permitted, and none excluded.
+            SubjectName::Wildcard(base) => {
+                let excluded = |suffix: &String| {
+                    let suffix = suffix.strip_prefix('.').unwrap_or(suffix);
+                    covers(suffix, base) || DnsName::parse(suffix).is_ok_and(|suffix| suffix.is_within(base))
+                };
+                let permitted = |suffix: &String| {
+                    covers(suffix, base) || suffix.strip_prefix('.').is_some_and(|suffix| covers(suffix, base))
+                };
+                !self.excluded.dns.iter().any(excluded)
+                    && (self.permitted.dns.is_empty() || self.permitted.dns.iter().any(permitted))
+            }
             SubjectName::Ip(address) => {
                 let within =
                     |ranges: &[(Vec<u8>, Vec<u8>)]| ranges.iter().any(|(base, mask)| contains(base, mask, *address));
@@ -138,7 +150,7 @@ mod tests {
     use std::slice::from_ref;
 
     fn name(text: &str) -> SubjectName {
-        text.parse().map_or_else(|_| SubjectName::Dns(DnsName::parse(text).unwrap()), SubjectName::Ip)
+        text.parse().map_or_else(|_| SubjectName::parse_dns(text).unwrap(), SubjectName::Ip)
     }
 
     fn constraints(permitted: &[GeneralName], excluded: &[GeneralName]) -> NameConstraints {
@@ -172,6 +184,16 @@ mod tests {
             (&[dns("example.com")], &[dns("secret.example.com")], "a.secret.example.com", false),
             (&[dns("example.com")], &[dns("secret.example.com")], "open.example.com", true),
             (&[], &[dns("")], "example.com", false),
+            (&[dns("example.com")], &[], "*.example.com", true),
+            (&[dns("example.com")], &[], "*.a.example.com", true),
+            (&[dns(".example.com")], &[], "*.example.com", true),
+            (&[dns("a.example.com")], &[], "*.example.com", false),
+            (&[dns("example.com")], &[], "*.badexample.com", false),
+            (&[], &[dns("example.com")], "*.example.com", false),
+            (&[], &[dns("secret.example.com")], "*.example.com", false),
+            (&[], &[dns(".secret.example.com")], "*.example.com", false),
+            (&[], &[dns("secret.example.com")], "*.open.example.com", true),
+            (&[], &[dns("")], "*.example.com", false),
             (&[], &[dns("example.com")], "192.0.2.1", true),
             (&[dns("example.com")], &[], "192.0.2.1", true),
             (from_ref(&net_10), &[], "10.1.2.3", true),

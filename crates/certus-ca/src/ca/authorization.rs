@@ -117,8 +117,7 @@ impl Ca {
             Begun::Started(begun) => begun,
             Begun::Running | Begun::Closed => return Ok(value),
         };
-        let Identifier::Dns(target) = &begun.identifier;
-        let slot = inner.work.admit(target, account.id)?;
+        let slot = inner.work.admit(&begun.identifier.authorized(), account.id)?;
         let task = Task::Validate { authorization: begun.id, challenge: id };
         let job = Job { id: JobId::random(), task, request };
         let audit = account_event(now, account.id, Action::ValidationBegun, begun.id, request);

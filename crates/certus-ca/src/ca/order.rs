@@ -34,7 +34,7 @@ impl Ca {
         if wish.replaces.is_some() {
             return Err(CaError::malformed("replaces needs renewalInfo, which this directory does not offer"));
         }
-        let identifiers = policy::identifiers::check(&wish.identifiers, rule)?;
+        let identifiers = policy::identifiers::check(&wish.identifiers, rule, self.inner().validator.as_ref())?;
 
         let now = self.now();
         let store = &self.inner().store;
@@ -55,7 +55,10 @@ impl Ca {
         let expires = now + limits::ORDER_LIFETIME;
         let authorizations: Vec<Authorization> = identifiers
             .into_iter()
-            .map(|identifier| Authorization::open(account.id, identifier, ChallengeType::ALL, now, expires))
+            .map(|identifier| {
+                let methods = ChallengeType::for_identifier(&identifier);
+                Authorization::open(account.id, identifier, methods, now, expires)
+            })
             .collect();
         let order = Order::open(account.id, name.to_owned(), &authorizations, now, expires);
         let audit = account_event(now, account.id, Action::OrderOpened, order.id, request);

@@ -8,6 +8,7 @@ use certus_pki::NameError;
 use crate::error::CaError;
 use crate::issuers::ProfileRule;
 use crate::limits;
+use crate::ports::Validator;
 
 /// Reads the identifiers of a new order, each once, in the order given.
 ///
@@ -15,7 +16,11 @@ use crate::limits;
 ///
 /// `malformed` without identifiers or with too many; otherwise what is wrong with each, as subproblems when several
 /// are (RFC 8555 section 6.7.1).
-pub(crate) fn check(raw: &[RawIdentifier], profile: &ProfileRule) -> Result<Vec<Identifier>, CaError> {
+pub(crate) fn check(
+    raw: &[RawIdentifier],
+    profile: &ProfileRule,
+    validator: &dyn Validator,
+) -> Result<Vec<Identifier>, CaError> {
     if raw.is_empty() {
         return Err(CaError::malformed("the order names no identifiers"));
     }
@@ -27,7 +32,7 @@ pub(crate) fn check(raw: &[RawIdentifier], profile: &ProfileRule) -> Result<Vec<
     let mut identifiers = Vec::new();
     let mut faults = Vec::new();
     for one in raw {
-        match check_one(one, profile) {
+        match check_one(one, profile, validator) {
             Ok(identifier) => {
                 if seen.insert(identifier.clone()) {
                     identifiers.push(identifier);
@@ -48,21 +53,29 @@ pub(crate) fn check(raw: &[RawIdentifier], profile: &ProfileRule) -> Result<Vec<
     }
 }
 
-fn check_one(raw: &RawIdentifier, profile: &ProfileRule) -> Result<Identifier, (ProblemKind, String)> {
+fn check_one(
+    raw: &RawIdentifier,
+    profile: &ProfileRule,
+    validator: &dyn Validator,
+) -> Result<Identifier, (ProblemKind, String)> {
     let identifier = Identifier::parse(raw).map_err(|error| {
         let kind = match error {
             IdentifierError::UnsupportedType(_) => ProblemKind::UnsupportedIdentifier,
             IdentifierError::Name(NameError::Wildcard | NameError::Address) => ProblemKind::RejectedIdentifier,
-            IdentifierError::Name(_) => ProblemKind::Malformed,
+            IdentifierError::Name(_) | IdentifierError::AddressForm(_) | IdentifierError::NoAddress(_) => {
+                ProblemKind::Malformed
+            }
         };
         (kind, error.to_string())
     })?;
     let name = identifier.subject_name();
-    if profile.ecdsa.permits(&name) && profile.rsa.permits(&name) {
-        Ok(identifier)
-    } else {
+    if !(profile.ecdsa.permits(&name) && profile.rsa.permits(&name)) {
         let detail = format!("this authority's certificate does not permit it to certify {identifier}");
-        Err((ProblemKind::RejectedIdentifier, detail))
+        return Err((ProblemKind::RejectedIdentifier, detail));
+    }
+    match validator.admits(&identifier) {
+        Ok(()) => Ok(identifier),
+        Err(detail) => Err((ProblemKind::RejectedIdentifier, detail)),
     }
 }
 

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use certus_pki::DnsName;
+use certus_acme::Identifier;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -30,10 +30,10 @@ pub(crate) struct Queue {
 #[derive(Debug, Default)]
 struct Shares {
     all: usize,
-    names: HashMap<DnsName, Share>,
+    names: HashMap<Identifier, Share>,
     accounts: HashMap<AccountId, Share>,
     /// Of one account for one name.
-    pairs: HashMap<(AccountId, DnsName), usize>,
+    pairs: HashMap<(AccountId, Identifier), usize>,
 }
 
 /// Places taken, and the turns that those who have them wait for.
@@ -63,7 +63,7 @@ fn give_back<K: Eq + Hash>(shares: &mut HashMap<K, Share>, key: &K) {
 #[derive(Debug)]
 pub(crate) struct Slot {
     shares: Arc<Mutex<Shares>>,
-    name: DnsName,
+    name: Identifier,
     account: AccountId,
     /// Those of the account, of the name, and of all, in the order in which they are waited for.
     turns: [Arc<Semaphore>; 3],
@@ -85,7 +85,7 @@ impl Queue {
     /// # Errors
     ///
     /// [`CaError::Busy`] when the queue is full, or the share of it that the account has, in all or for the name.
-    pub(crate) fn admit(&self, name: &DnsName, account: AccountId) -> Result<Slot, CaError> {
+    pub(crate) fn admit(&self, name: &Identifier, account: AccountId) -> Result<Slot, CaError> {
         let mut shares = self.shares.lock();
         if shares.all >= limits::MAX_QUEUED_VALIDATIONS {
             return Err(CaError::Busy("too many validations are waiting; try again later"));
@@ -141,8 +141,8 @@ mod tests {
 
     type Tested = Result<(), Box<dyn std::error::Error>>;
 
-    fn name(index: usize) -> Result<DnsName, certus_pki::NameError> {
-        DnsName::parse(&format!("n{index}.example"))
+    fn name(index: usize) -> Result<Identifier, certus_pki::NameError> {
+        certus_pki::DnsName::parse(&format!("n{index}.example")).map(Identifier::Dns)
     }
 
     fn waits(slot: &Slot) -> bool {

@@ -45,8 +45,8 @@ enum Place {
 async fn place(ca: &Ca, job: &LeasedJob) -> Result<Place, StoreError> {
     let Task::Validate { authorization, .. } = job.job.task else { return Ok(Place::Needless) };
     let Some(found) = ca.inner().store.authorization(authorization).await? else { return Ok(Place::Needless) };
-    let Identifier::Dns(target) = &found.value.identifier;
-    Ok(ca.inner().work.admit(target, found.value.account).map_or(Place::Full, Place::Taken))
+    let target = found.value.identifier.authorized();
+    Ok(ca.inner().work.admit(&target, found.value.account).map_or(Place::Full, Place::Taken))
 }
 
 async fn run(ca: &Ca, job: LeasedJob, slot: Slot) {

@@ -90,7 +90,7 @@ impl NameRow {
     fn to_state(&self, certificate: &[u8]) -> Result<SubjectName, StoreError> {
         let place = Place::new("certificate_names", certificate);
         let name = match self.kind.as_str() {
-            "dns" => DnsName::parse(&self.value).ok().map(SubjectName::Dns),
+            "dns" => SubjectName::parse_dns(&self.value).ok(),
             "ip" => self.value.parse().ok().map(SubjectName::Ip),
             _ => None,
         };
@@ -102,6 +102,7 @@ impl NameRow {
 pub(crate) fn column_of(name: &SubjectName) -> (&'static str, String, Option<String>) {
     match name {
         SubjectName::Dns(dns) => ("dns", dns.to_string(), Some(dns.reversed())),
+        SubjectName::Wildcard(base) => ("dns", name.to_string(), Some(format!("{}.*", base.reversed()))),
         SubjectName::Ip(address) => ("ip", address.to_string(), None),
     }
 }
