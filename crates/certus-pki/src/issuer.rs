@@ -68,8 +68,8 @@ pub enum IssuerError {
     NoKeyIdentifier(String),
     /// An alternate chain leads to another authority, or is one that is offered already.
     #[error(
-        "the alternate chain that begins with {0:?} must begin with another certificate of the issuer's own name, key and key \
-         identifier"
+        "the alternate chain that begins with {0:?} must begin with a certificate of the issuer's own name, key and key \
+         identifier, and be another than those that are offered"
     )]
     Alternate(String),
     /// A certificate of an authority has an empty subject.
@@ -137,7 +137,8 @@ impl Issuer {
     }
 
     /// The same issuer with further chains for its certificates, to other roots (RFC 8555 section 7.4.2): each begins with
-    /// another certificate of the issuing name and key.
+    /// a certificate of the issuing name and key. Its validity and name constraints are not held against what is issued: who
+    /// offers a chain sees to it that clients can use it.
     ///
     /// # Errors
     ///
@@ -149,7 +150,10 @@ impl Issuer {
             let certifies_us = first.subject_der() == self.certificate.subject_der()
                 && first.public_key() == self.certificate.public_key()
                 && first.subject_key_identifier() == Some(self.key_identifier());
-            if !certifies_us || alternate == self.chain || self.alternates.contains(&alternate) {
+            let offered = std::iter::once(&self.chain).chain(&self.alternates);
+            // As clients get them: a root at the end makes no other chain.
+            let known = offered.map(CertificateChain::below_root).any(|chain| chain == alternate.below_root());
+            if !certifies_us || known {
                 return Err(IssuerError::Alternate(first.subject_text()));
             }
             check_authorities(&alternate)?;

@@ -122,15 +122,15 @@ pub(crate) fn sealing_keys(config: &Config, surroundings: &Surroundings) -> anyh
     Ok(SealingKeys::open(&StateDir::of(&config.directory).sealing(), passphrase.as_ref())?)
 }
 
-/// The root's certificate: what clients are told to trust, so an issuer's chain must end in it.
+/// The root's certificate: what clients are told to trust, so an issuer's chain must lead to it.
 pub(crate) fn root(config: &Config) -> anyhow::Result<Certificate> {
     let pem = read(&config.root)?;
     let root = Certificate::from_pem(&pem)
         .with_context(|| format!("{} is not a certificate in PEM", config.root.display()))?;
-    let chains = chains(config);
-    if !chains.is_empty() && !chains.iter().any(|chain| ends_in(chain, &root)) {
+    let chains: Vec<_> = config.issuers.values().flat_map(chains).collect();
+    if !chains.is_empty() && !chains.iter().any(|chain| leads_to(chain, &root)) {
         bail!(
-            "{} is {}, in which the chain of no issuer ends, so whoever trusts it refuses every certificate; put the root \
+            "{} is {}, to which the chain of no issuer leads, so whoever trusts it refuses every certificate; put the root \
              of the chain there",
             config.root.display(),
             root.subject_text()
@@ -139,17 +139,21 @@ pub(crate) fn root(config: &Config) -> anyhow::Result<Certificate> {
     Ok(root)
 }
 
-/// The chains of every issuer, as far as they can be read; of the others, opening the issuer will tell.
-pub(crate) fn chains(config: &Config) -> Vec<CertificateChain> {
-    let files = config.issuers.values().flat_map(|files| std::iter::once(&files.chain).chain(&files.alternate_chains));
-    files.filter_map(|file| chain(file).ok()).collect()
+/// The chains of an issuer, as far as they can be read; of the others, opening it will tell.
+pub(crate) fn chains(files: &config::Issuer) -> Vec<CertificateChain> {
+    std::iter::once(&files.chain).chain(&files.alternate_chains).filter_map(|file| chain(file).ok()).collect()
 }
 
-fn ends_in(chain: &CertificateChain, root: &Certificate) -> bool {
-    let signed = |last: &Certificate| {
-        last.issuer_der() == root.subject_der() && last.verify_signed_by(root.public_key()).is_ok()
-    };
-    chain.certificates().last().is_some_and(|last| last == root || signed(last))
+/// Whether clients that trust the root can follow the chain to it: where it stands there, also as a certificate of the
+/// same name and key that another root signed, or where it signed one of the chain.
+pub(crate) fn leads_to(chain: &CertificateChain, root: &Certificate) -> bool {
+    chain.certificates().iter().any(|certificate| {
+        let same = certificate.subject_der() == root.subject_der() && certificate.public_key() == root.public_key();
+        let signed = || {
+            certificate.issuer_der() == root.subject_der() && certificate.verify_signed_by(root.public_key()).is_ok()
+        };
+        same || signed()
+    })
 }
 
 /// The root's CRL in DER, if there is one.

@@ -53,7 +53,7 @@ impl Ca {
         };
         let chain = chains.get(number).ok_or(CaError::NotFound("chain"))?;
         let mut pem = certus_pki::pem::encode("CERTIFICATE", &found.der);
-        pem.push_str(&without_root(chain));
+        pem.extend(chain.below_root().iter().map(Certificate::pem));
         let others = (0..chains.len()).filter(|other| *other != number).collect();
         Ok(Download { pem, others })
     }
@@ -123,13 +123,6 @@ pub struct Download {
     pub pem: String,
     /// The numbers of the certificate's other chains.
     pub others: Vec<usize>,
-}
-
-/// The chain above a leaf as PEM, without a self-signed root at its end (RFC 8446 section 4.4.2 lets it be left out).
-fn without_root(chain: &CertificateChain) -> String {
-    let self_signed = |certificate: &Certificate| certificate.issuer_der() == certificate.subject_der();
-    let keep = |(index, certificate): &(usize, &Certificate)| *index == 0 || !self_signed(certificate);
-    chain.certificates().iter().enumerate().filter(keep).map(|(_, certificate)| certificate.pem()).collect()
 }
 
 /// Why the authority has no new TLS certificate.

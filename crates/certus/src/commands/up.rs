@@ -72,11 +72,17 @@ pub(super) async fn run(args: &UpArgs, surroundings: &Surroundings, hooks: Hooks
         Ok(())
     })
     .await;
-    if let Some(path) = &args.ready_file {
+    if let Some(path) = args.ready_file.as_ref().filter(|path| is_ours(path)) {
         // Nobody answers any more.
         drop(remove_if_there(path));
     }
     ended
+}
+
+/// Whether the ready file tells of this process: another may have begun since.
+fn is_ours(path: &Path) -> bool {
+    let read = || serde_json::from_str::<serde_json::Value>(&std::fs::read_to_string(path).ok()?).ok();
+    read().is_some_and(|ready| ready.get("pid").is_some_and(|pid| *pid == std::process::id()))
 }
 
 fn remove_if_there(path: &Path) -> std::io::Result<()> {

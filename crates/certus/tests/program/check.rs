@@ -117,7 +117,7 @@ fn what_does_not_belong_together_is_found() {
     let (site, other) = (Site::new(&[]), Site::new(&[]));
     let foreign = format!("alternate_chains = [{:?}]", other.state("issuer/issuing-1.pem"));
     site.edit("#alternate_chains = []", &foreign);
-    fails(&site, "issuer issuing-1", "must begin with another certificate of the issuer's own name, key");
+    fails(&site, "issuer issuing-1", "must begin with a certificate of the issuer's own name, key");
     site.edit(&foreign, "#alternate_chains = []");
     let key = site.state("issuer/issuing-1.key");
     let kept = std::fs::read(&key).unwrap();
@@ -137,8 +137,8 @@ fn what_does_not_belong_together_is_found() {
     std::fs::remove_file(site.state("root.crl")).unwrap();
     fails(&site, "root CRL", "certificates name http://");
     std::fs::copy(other.state("root.pem"), site.state("root.pem")).unwrap();
-    fails(&site, "root", "in which the chain of no issuer ends");
-    run(&mut site.ca(&["serve"])).refused(1, "in which the chain of no issuer ends");
+    fails(&site, "root", "to which the chain of no issuer leads");
+    run(&mut site.ca(&["serve"])).refused(1, "to which the chain of no issuer leads");
     std::fs::write(site.state("sealing/current"), "0000\n").unwrap();
     fails(&site, "sealing keys", "restore it from a backup");
 }
