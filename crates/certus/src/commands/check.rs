@@ -218,15 +218,22 @@ fn check_root(findings: &mut Findings, config: &Config, state: &StateDir, now: T
     }
 }
 
-/// Who may write the settings says what may be validated, and who signs.
+/// Who may write the settings, or put others in their place, says what may be validated, and who signs.
 fn check_settings_file(findings: &mut Findings, config: &Config) {
-    let file = config.directory.join(FILE);
-    if let Ok((mode, _)) = unix::mode_and_owner(&file)
-        && mode & 0o022 != 0
-    {
-        let shown = file.display();
-        let detail = format!("{shown} can be written by others (mode {mode:04o}); run: chmod go-w {shown}");
-        findings.add("settings: mode", State::Fail, detail);
+    /// In a directory with this bit only the owner of a file may put another in its place.
+    const STICKY: u32 = 0o1000;
+    for path in [config.directory.join(FILE), config.directory.clone()] {
+        let Ok((mode, owner)) = unix::mode_and_owner(&path) else { continue };
+        let shown = path.display();
+        if mode & 0o022 != 0 && mode & STICKY == 0 {
+            let detail = format!("{shown} can be written by others (mode {mode:04o}); run: chmod go-w {shown}");
+            findings.add("settings: mode", State::Fail, detail);
+        }
+        if owner != 0 && owner != unix::own_user() {
+            let detail =
+                format!("{shown} belongs to user {owner}, who can change the settings; run: chown root {shown}");
+            findings.add("settings: owner", State::Fail, detail);
+        }
     }
 }
 
