@@ -40,7 +40,7 @@ pub struct Issuers {
     pub default_profile: String,
     /// The public base of what is published over plain HTTP, without a slash at the end.
     pub pki_url: String,
-    /// CRL shards that new certificates are spread over. May grow; what was issued keeps its shard.
+    /// CRL shards that new certificates are spread over. May change; what was issued keeps its shard.
     pub shards: u32,
 }
 

@@ -379,6 +379,8 @@ impl StoreError {
 /// What is to be validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValidationRequest {
+    /// Who wants it validated.
+    pub account: AccountId,
     /// The identifier.
     pub identifier: Identifier,
     /// The method.

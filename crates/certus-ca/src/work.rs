@@ -168,14 +168,11 @@ async fn free_unused(ca: &Ca) -> Result<(), StoreError> {
 
 /// Puts a job back after a failure of our own.
 async fn put_back(ca: &Ca, job: &LeasedJob, why: &(dyn std::fmt::Display + Sync)) {
-    // The how-manieth lease it is tells how often it was tried at most: rounds without a place in the queue count, too.
+    // The how-manieth lease it is tells how often it was tried at most: rounds without a place in the queue count, too, so
+    // that what waits for long is not leased and put back every other second.
     let doublings = u32::try_from(job.lease.fence.min(6)).unwrap_or(6);
     let wait = limits::RETRY_WAIT.saturating_mul(1 << doublings).min(limits::MAX_RETRY_WAIT);
     tracing::warn!(job.id = %job.job.id, request.id = %job.job.request, error = %why, ?wait, "a job was put back");
-    give_back(ca, job, wait).await;
-}
-
-async fn give_back(ca: &Ca, job: &LeasedJob, wait: Duration) {
     let audit = job_event(ca, job, Action::JobReleased);
     match ca.inner().store.release_job(job.lease, wait, audit).await {
         Ok(()) | Err(StoreError::LeaseLost) => {}

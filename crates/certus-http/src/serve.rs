@@ -50,7 +50,7 @@ async fn tls_alone(mut stream: TcpStream) -> std::io::Result<TcpStream> {
     stream.peek(&mut first).await?;
     // A TLS record of a handshake begins with 22 (RFC 8446 section 5.1), a request with its method (RFC 9112 section 3).
     if first.first().is_some_and(u8::is_ascii_alphabetic) {
-        // What is left unread would make the closing a reset, which may overtake the answer.
+        // What is left unread makes the closing a reset, which may overtake the answer; most requests fit.
         let mut asked = [0; 2048];
         let read = stream.read(&mut asked).await?;
         stream.write_all(PLAIN_HTTP).await?;

@@ -33,6 +33,16 @@ impl CertificateChain {
         self.0.iter().map(Certificate::pem).collect()
     }
 
+    /// The certificates without a self-signed root at the end, which clients have (RFC 8446 section 4.4.2). One that stands
+    /// alone stays.
+    #[must_use]
+    pub fn below_root(&self) -> &[Certificate] {
+        match self.0.split_last() {
+            Some((last, below)) if !below.is_empty() && last.issuer_der() == last.subject_der() => below,
+            Some(_) | None => &self.0,
+        }
+    }
+
     /// The certificates in order.
     #[must_use]
     pub fn certificates(&self) -> &[Certificate] {

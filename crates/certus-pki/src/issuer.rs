@@ -68,10 +68,15 @@ pub enum IssuerError {
     NoKeyIdentifier(String),
     /// An alternate chain leads to another authority, or is one that is offered already.
     #[error(
-        "the alternate chain that begins with {0:?} must begin with another certificate of the issuer's own name, key and key \
-         identifier"
+        "the alternate chain that begins with {subject:?} must begin with a certificate of the issuer's own name, key and \
+         subject key identifier ({key_identifier}), and be another than those that are offered"
     )]
-    Alternate(String),
+    Alternate {
+        /// Whose certificate it begins with.
+        subject: String,
+        /// The key identifier it must have, in hex.
+        key_identifier: String,
+    },
     /// A certificate of an authority has an empty subject.
     #[error("a certificate of the chain has no subject")]
     NoSubject,
@@ -137,7 +142,7 @@ impl Issuer {
     }
 
     /// The same issuer with further chains for its certificates, to other roots (RFC 8555 section 7.4.2): each begins with
-    /// another certificate of the issuing name and key.
+    /// a certificate of the issuing name and key.
     ///
     /// # Errors
     ///
@@ -149,8 +154,14 @@ impl Issuer {
             let certifies_us = first.subject_der() == self.certificate.subject_der()
                 && first.public_key() == self.certificate.public_key()
                 && first.subject_key_identifier() == Some(self.key_identifier());
-            if !certifies_us || alternate == self.chain || self.alternates.contains(&alternate) {
-                return Err(IssuerError::Alternate(first.subject_text()));
+            let offered = std::iter::once(&self.chain).chain(&self.alternates);
+            // As clients get them: a root at the end makes no other chain.
+            let known = offered.map(CertificateChain::below_root).any(|chain| chain == alternate.below_root());
+            if !certifies_us || known {
+                return Err(IssuerError::Alternate {
+                    subject: first.subject_text(),
+                    key_identifier: data_encoding::HEXUPPER.encode(self.key_identifier()),
+                });
             }
             check_authorities(&alternate)?;
             check_signatures(&alternate)?;
@@ -183,6 +194,19 @@ impl Issuer {
         &self.alternates
     }
 
+    /// Those by which a certificate of these names verifies now, each with its place among all, from 1.
+    pub fn alternates_for(
+        &self,
+        names: &BTreeSet<SubjectName>,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (usize, &CertificateChain)> {
+        let valid = move |one: &Certificate| one.not_before() <= now && now.whole_seconds() <= one.not_after();
+        let usable = move |(_, chain): &(usize, &CertificateChain)| {
+            chain.certificates().iter().all(valid) && names.iter().all(|name| permits(chain, name))
+        };
+        (1..).zip(&self.alternates).filter(usable)
+    }
+
     /// The issuing key.
     #[must_use]
     pub fn public_key(&self) -> &PublicKey {
@@ -204,8 +228,7 @@ impl Issuer {
     /// Whether the name constraints of the whole chain leave this name (RFC 5280 section 4.2.1.10).
     #[must_use]
     pub fn permits(&self, name: &SubjectName) -> bool {
-        let mut constraints = self.chain.certificates().iter().filter_map(Certificate::name_constraints);
-        constraints.all(|constraints| constraints.allow(name))
+        permits(&self.chain, name)
     }
 
     /// Checks that this authority may sign a certificate now, and lints it.
@@ -269,6 +292,11 @@ impl Issuer {
         let scope = idp_url.map_or(CrlScope::Everything, |url| CrlScope::Shard { url });
         create_crl(&self.certificate, self.signer.as_ref(), number, this_update, next_update, revoked, scope).await
     }
+}
+
+fn permits(chain: &CertificateChain, name: &SubjectName) -> bool {
+    let mut constraints = chain.certificates().iter().filter_map(Certificate::name_constraints);
+    constraints.all(|constraints| constraints.allow(name))
 }
 
 /// A certificate that was linted and may be signed. Made by [`Issuer::prepare`] alone.

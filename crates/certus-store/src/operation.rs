@@ -120,7 +120,7 @@ pub(crate) enum Operation {
         limit: u32,
         at: Timestamp,
     },
-    /// Writes nothing, by a statement that only a store that takes writes accepts.
+    /// Changes nothing, by statements that only a store that takes writes accepts.
     Probe,
 }
 

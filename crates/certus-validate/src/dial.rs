@@ -8,6 +8,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use certus_acme::ProblemKind;
+use certus_ca::id::AccountId;
 use certus_ca::ports::ValidationError;
 use certus_pki::DnsName;
 use tokio::net::{TcpSocket, TcpStream};
@@ -52,24 +53,25 @@ impl Candidates {
         }
     }
 
-    /// Connects when it is our turn at the address: IPv6 first, and once to IPv4 if that fails.
+    /// Connects when it is the account's turn at the address, whose wait moves `deadline` on: IPv6 first, and once to IPv4 if that fails.
     pub(crate) async fn dial(
         &self,
         port: u16,
         own: &OwnListeners,
         turns: &Turns,
-        deadline: Instant,
+        account: AccountId,
+        deadline: &mut Instant,
     ) -> Result<Dialled, ValidationError> {
-        let turn = turns.take(self.first.ip(), deadline).await?;
-        let Some(fallback) = self.fallback else { return connect(self.first, port, own, turn, deadline).await };
+        let turn = turns.take(account, self.first.ip(), deadline).await?;
+        let Some(fallback) = self.fallback else { return connect(self.first, port, own, turn, *deadline).await };
         let now = Instant::now();
         let early = now + deadline.saturating_duration_since(now) / FIRST_ATTEMPT_SHARE;
         let first = match connect(self.first, port, own, turn, early).await {
             Ok(connected) => return Ok(connected),
             Err(error) => error,
         };
-        let turn = turns.take(fallback.ip(), deadline).await?;
-        match (first, connect(fallback, port, own, turn, deadline).await) {
+        let turn = turns.take(account, fallback.ip(), deadline).await?;
+        match (first, connect(fallback, port, own, turn, *deadline).await) {
             (_, Ok(connected)) => Ok(connected),
             (ValidationError::Failed(first), Err(ValidationError::Failed(second))) => {
                 Err(failed(second.kind, format!("{}; {}", first.detail, second.detail)))

@@ -3,6 +3,7 @@
 //! One walk: resolve, vet, dial, ask; again for every redirect; compare. Deliberately absent: trying again, and the
 //! decision that control is proved, which [`crate::Validators`] alone takes from what is found here.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ pub(crate) struct Http01 {
 impl Http01 {
     /// Looks for the key authorization where the challenge says. What it returns is the evidence that it is there.
     pub(crate) async fn observe(&self, dns: &Dns, request: &ValidationRequest) -> Result<Evidence, ValidationError> {
-        let deadline = Instant::now() + self.timeout;
+        let mut deadline = Instant::now() + self.timeout;
         let Identifier::Dns(domain) = &request.identifier;
         let mut location = Location::of_challenge(domain, &request.token, self.ports).map_err(|refused| {
             failed(ProblemKind::Connection, format!("no URL can be made for {domain}: {refused}"))
@@ -55,12 +56,12 @@ impl Http01 {
             let found = dns.addresses(location.host(), deadline).await?;
             let candidates = Candidates::choose(location.host(), &found.addresses, &self.policy)?;
             let Dialled { stream, address, turn: _turn } =
-                candidates.dial(location.port(), &self.own, &self.turns, deadline).await?;
+                candidates.dial(location.port(), &self.own, &self.turns, request.account, &mut deadline).await?;
             let from = format!("{location} (at {address})");
             hops.push(Hop {
                 url: location.as_str().to_owned(),
                 resolver: Some(found.resolver),
-                resolved: found.addresses,
+                resolved: kept(&found.addresses, address.ip()),
                 connected: Some(address),
             });
             match self.ask(stream, &location, deadline, &from).await? {
@@ -120,6 +121,14 @@ impl Http01 {
             .await
             .map_err(|error| failed(ProblemKind::Tls, format!("the TLS handshake with {from} failed: {error}")))
     }
+}
+
+/// What of an answer is evidence: it is kept for as long as the certificate is, and how long it is, is a stranger's choice.
+fn kept(resolved: &[IpAddr], connected: IpAddr) -> Vec<IpAddr> {
+    /// More than any host that means well has of both kinds.
+    const MAX_KEPT: usize = 16;
+    let others = resolved.iter().copied().filter(|address| *address != connected);
+    std::iter::once(connected).chain(others).take(MAX_KEPT).collect()
 }
 
 /// Whether the body is the key authorization; white space at its end is ignored (RFC 8555 section 8.3 step 4).

@@ -17,6 +17,7 @@ use certus_store::{Password, StoreUrl};
 use certus_validate::Validators;
 
 use crate::config::{self, Config, ExternalUrl, SecretSource};
+use crate::exit::usage;
 use crate::plan::certificate_id;
 use crate::state_dir::StateDir;
 use crate::unix;
@@ -93,7 +94,8 @@ pub(crate) async fn authority(config: &Config, surroundings: &Surroundings, hook
         let (id, host) = (issuer.id(), config.external_url.host());
         bail!("the issuer {id} may not certify {host}, the host of external_url");
     }
-    let validator = Validators::new(config.validation.clone()).context("validation cannot be set up")?;
+    let validator = Validators::new(config.validation.clone())
+        .map_err(|error| usage(format!("validation cannot be set up: {error}")))?;
     let store = store(config, surroundings, hooks).await?;
     let previous = settle_external_url(store.as_ref(), &config.external_url, clock.as_ref()).await?;
     let urls = Urls::new(config.external_url.as_str(), &previous)?;
@@ -122,16 +124,21 @@ pub(crate) fn sealing_keys(config: &Config, surroundings: &Surroundings) -> anyh
     Ok(SealingKeys::open(&StateDir::of(&config.directory).sealing(), passphrase.as_ref())?)
 }
 
-/// The root's certificate: what clients are told to trust, so an issuer's chain must end in it.
+/// The root's certificate: what clients are told to trust, so the chain of this authority's own TLS certificate must lead
+/// to it.
 pub(crate) fn root(config: &Config) -> anyhow::Result<Certificate> {
     let pem = read(&config.root)?;
     let root = Certificate::from_pem(&pem)
         .with_context(|| format!("{} is not a certificate in PEM", config.root.display()))?;
-    let chains = chains(config);
-    if !chains.is_empty() && !chains.iter().any(|chain| ends_in(chain, &root)) {
+    let profile = config.profiles.get(&config.default_profile);
+    let Some((name, files)) = profile.and_then(|profile| config.issuers.get_key_value(&profile.ecdsa)) else {
+        bail!("the default profile {:?} has no issuer", config.default_profile);
+    };
+    // Of a chain that cannot be read, opening the issuer will tell.
+    if chain(&files.chain).is_ok_and(|chain| !leads_to(&chain, &root)) {
         bail!(
-            "{} is {}, in which the chain of no issuer ends, so whoever trusts it refuses every certificate; put the root \
-             of the chain there",
+            "{} is {}, to which the chain of {name} does not lead, so whoever trusts it refuses this authority; put the root \
+             of that chain there",
             config.root.display(),
             root.subject_text()
         );
@@ -139,17 +146,21 @@ pub(crate) fn root(config: &Config) -> anyhow::Result<Certificate> {
     Ok(root)
 }
 
-/// The chains of every issuer, as far as they can be read; of the others, opening the issuer will tell.
-pub(crate) fn chains(config: &Config) -> Vec<CertificateChain> {
-    let files = config.issuers.values().flat_map(|files| std::iter::once(&files.chain).chain(&files.alternate_chains));
-    files.filter_map(|file| chain(file).ok()).collect()
+/// The chains of an issuer, as far as they can be read; of the others, opening it will tell.
+pub(crate) fn chains(files: &config::Issuer) -> Vec<CertificateChain> {
+    std::iter::once(&files.chain).chain(&files.alternate_chains).filter_map(|file| chain(file).ok()).collect()
 }
 
-fn ends_in(chain: &CertificateChain, root: &Certificate) -> bool {
-    let signed = |last: &Certificate| {
-        last.issuer_der() == root.subject_der() && last.verify_signed_by(root.public_key()).is_ok()
-    };
-    chain.certificates().last().is_some_and(|last| last == root || signed(last))
+/// Whether clients that trust the root can follow the chain to it: where it stands there, also as a certificate of the
+/// same name and key that another root signed, or where it signed one of the chain.
+pub(crate) fn leads_to(chain: &CertificateChain, root: &Certificate) -> bool {
+    chain.certificates().iter().any(|certificate| {
+        let same = certificate.subject_der() == root.subject_der() && certificate.public_key() == root.public_key();
+        let signed = || {
+            certificate.issuer_der() == root.subject_der() && certificate.verify_signed_by(root.public_key()).is_ok()
+        };
+        same || signed()
+    })
 }
 
 /// The root's CRL in DER, if there is one.
@@ -322,7 +333,8 @@ pub(crate) fn store_url(
     surroundings: &Surroundings,
 ) -> anyhow::Result<StoreUrl> {
     let database = StateDir::of(directory).database();
-    let parsed = StoreUrl::parse(&store.url, &database).context("the setting url of [store] cannot be used")?;
+    let parsed = StoreUrl::parse(&store.url, &database)
+        .map_err(|error| usage(format!("the setting url of [store] cannot be used: {error}")))?;
     let mut parsed = match parsed {
         StoreUrl::Sqlite(mut sqlite) => {
             sqlite.path = directory.join(&sqlite.path);

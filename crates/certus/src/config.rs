@@ -217,8 +217,11 @@ impl Config {
         if !(1..=MAX_SHARDS).contains(&authority.crl_shards) {
             return Err(format!("crl_shards must be 1 to {MAX_SHARDS}"));
         }
-        if authority.listen == authority.pki_listen && authority.listen.port() != 0 {
-            return Err(format!("listen and pki_listen are both {}; give each its own port", authority.listen));
+        if overlap(authority.listen, authority.pki_listen) {
+            return Err(format!(
+                "listen = {} and pki_listen = {} are one; give each its own port",
+                authority.listen, authority.pki_listen
+            ));
         }
         crate::telemetry::filter(&log.level).map_err(|error| format!("{error:#}"))?;
         let tables::Validation {
@@ -274,6 +277,13 @@ impl Config {
             log: Log { level: log.level, format: log.format },
         })
     }
+}
+
+/// Whether nobody could listen on both: one port, and one address or one that stands for all.
+pub(crate) fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let (ip, other_ip) = (one.ip().to_canonical(), other.ip().to_canonical());
+    let same = ip == other_ip || ip.is_unspecified() || other_ip.is_unspecified();
+    one.port() == other.port() && one.port() != 0 && same
 }
 
 fn resolve_issuers(

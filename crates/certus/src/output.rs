@@ -51,7 +51,10 @@ pub(crate) fn warning(sentence: &str) {
 /// Says why a command failed: one sentence, its causes after it. Returns what the program ends with.
 pub(crate) fn failure(error: &anyhow::Error, as_json: bool) -> Exit {
     let ending = |cause: &(dyn std::error::Error + 'static)| {
-        let settings = || cause.downcast_ref::<ConfigError>().map(|_| Exit::Usage);
+        let settings = || match cause.downcast_ref::<ConfigError>()? {
+            ConfigError::Absent(_) | ConfigError::Line { .. } | ConfigError::Setting { .. } => Some(Exit::Usage),
+            ConfigError::Read { .. } => None,
+        };
         cause.downcast_ref::<Ending>().map(|end| end.exit).or_else(settings)
     };
     let exit = error.chain().find_map(ending).unwrap_or(Exit::Failed);

@@ -5,6 +5,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ use crate::unix;
 pub(crate) const ROOT_LIFETIME: Duration = Duration::from_secs(7305 * 86_400);
 /// How long a new issuing certificate is valid by default: 5 years.
 pub(crate) const ISSUING_LIFETIME: Duration = Duration::from_secs(1826 * 86_400);
+/// How long either may be valid: longer than it is back-dated, and not beyond what a certificate can say.
+const LIFETIMES: RangeInclusive<Duration> = Duration::from_secs(86_400)..=Duration::from_secs(36_500 * 86_400);
 /// How long the root's CRL is good (Baseline Requirements 7.2: 12 months at most).
 const ROOT_CRL_LIFETIME: Duration = Duration::from_secs(365 * 86_400);
 /// The name of the first issuer.
@@ -95,6 +98,9 @@ impl Plan {
         refuse_unless_free(&self.directory)?;
         let authority = match &self.signing {
             Signing::New { algorithm, name, organization, country, permitted, root_lifetime, issuing_lifetime } => {
+                if [root_lifetime, issuing_lifetime].into_iter().any(|lifetime| !LIFETIMES.contains(lifetime)) {
+                    return Err(usage("--root-lifetime and --issuer-lifetime must be 1d to 36500d"));
+                }
                 if issuing_lifetime > root_lifetime {
                     return Err(usage("--issuer-lifetime is over --root-lifetime; nothing outlives its root"));
                 }

@@ -27,7 +27,7 @@ impl Ca {
     ///
     /// # Errors
     ///
-    /// [`CaError::NotFound`] if there is no such certificate, or no chain of that number; [`CaError::NotYours`].
+    /// [`CaError::NotFound`] if there is no such certificate, or no chain of that number by which it verifies now; [`CaError::NotYours`].
     pub async fn certificate_chain(
         &self,
         account: &Account,
@@ -39,22 +39,23 @@ impl Ca {
             return Err(CaError::NotYours("certificate"));
         }
         let (issuer, kept);
-        let chains: Vec<&CertificateChain> = match self.issuers().get(&found.issuer) {
+        let chains: Vec<(usize, &CertificateChain)> = match self.issuers().get(&found.issuer) {
             Some(configured) => {
                 issuer = configured;
-                std::iter::once(issuer.chain()).chain(issuer.alternates()).collect()
+                let usable = issuer.alternates_for(&found.names, self.now());
+                std::iter::once((0, issuer.chain())).chain(usable).collect()
             }
             // Issued by an issuer that is no longer configured.
             None => {
                 let unknown = || CaError::Internal(format!("the issuer {} is not in the store", found.issuer));
                 kept = self.known_chain(&found.issuer).await?.ok_or_else(unknown)?;
-                vec![&kept]
+                vec![(0, &kept)]
             }
         };
-        let chain = chains.get(number).ok_or(CaError::NotFound("chain"))?;
+        let (_, chain) = chains.iter().find(|(other, _)| *other == number).ok_or(CaError::NotFound("chain"))?;
         let mut pem = certus_pki::pem::encode("CERTIFICATE", &found.der);
-        pem.push_str(&without_root(chain));
-        let others = (0..chains.len()).filter(|other| *other != number).collect();
+        pem.extend(chain.below_root().iter().map(Certificate::pem));
+        let others = chains.iter().map(|(other, _)| *other).filter(|other| *other != number).collect();
         Ok(Download { pem, others })
     }
 
@@ -123,13 +124,6 @@ pub struct Download {
     pub pem: String,
     /// The numbers of the certificate's other chains.
     pub others: Vec<usize>,
-}
-
-/// The chain above a leaf as PEM, without a self-signed root at its end (RFC 8446 section 4.4.2 lets it be left out).
-fn without_root(chain: &CertificateChain) -> String {
-    let self_signed = |certificate: &Certificate| certificate.issuer_der() == certificate.subject_der();
-    let keep = |(index, certificate): &(usize, &Certificate)| *index == 0 || !self_signed(certificate);
-    chain.certificates().iter().enumerate().filter(keep).map(|(_, certificate)| certificate.pem()).collect()
 }
 
 /// Why the authority has no new TLS certificate.

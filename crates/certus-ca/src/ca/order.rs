@@ -26,6 +26,17 @@ impl Ca {
         account: &Account,
         wish: &NewOrder,
     ) -> Result<OrderAndAuthorizations, CaError> {
+        // To its end, whoever leaves: what is on its way to the store is counted until it is there.
+        let (ca, account, wish) = (self.clone(), account.clone(), wish.clone());
+        self.inner().work.to_its_end(async move { ca.open_order(request, &account, &wish).await }).await
+    }
+
+    async fn open_order(
+        &self,
+        request: RequestId,
+        account: &Account,
+        wish: &NewOrder,
+    ) -> Result<OrderAndAuthorizations, CaError> {
         let (name, rule) = self.wished_profile(wish)?;
         // RFC 8555 section 7.4: what cannot be done is refused, never dropped.
         if wish.not_before.is_some() || wish.not_after.is_some() {

@@ -97,9 +97,10 @@ pub struct Perspective {
 pub struct Hop {
     /// What was asked: what a person needs to repeat it.
     pub url: String,
-    /// The resolver that was asked for its host, as `address:port`; `None` when there was nothing to look up.
+    /// The resolvers that were asked for its host, each as `address:port`; `local` for what is answered here; `None` when
+    /// there was nothing to look up.
     pub resolver: Option<String>,
-    /// The addresses that the resolver gave, permitted or not.
+    /// Addresses that the resolver gave, permitted or not: the one that answered first, and 16 at most.
     pub resolved: Vec<IpAddr>,
     /// The one that answered, and its port; `None` when nothing was connected to.
     pub connected: Option<SocketAddr>,

@@ -1,7 +1,8 @@
 //! What accounts are about to open: counted from before the store is asked how much is open until the store has it.
 //!
 //! Without it, orders that are asked for at the same moment would each see none of the others, and a burst would go far
-//! beyond the limits. Deliberately absent: what other processes are about to open. With several on one store, a burst over
+//! beyond the limits. One that is kept between the two moments is counted twice, so that close to a limit a burst may be
+//! refused a little early. Deliberately absent: what other processes are about to open. With several on one store, a burst over
 //! all of them may go beyond by what each lets through at once.
 
 use std::collections::HashMap;
@@ -16,7 +17,7 @@ use crate::ports::OpenCounts;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Openings(Arc<Mutex<HashMap<AccountId, OpenCounts>>>);
 
-/// An order that is about to be opened; dropped once the store has it, or will not have it.
+/// An order that is about to be opened; dropped once the store has answered.
 #[derive(Debug)]
 pub(crate) struct Opening {
     openings: Openings,

@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 
 use super::queue::Slot;
 use super::running::InUse;
-use super::{drop_job, give_back, put_back, spawn};
+use super::{drop_job, put_back, spawn};
 use crate::audit::Action;
 use crate::ca::{Ca, own_event};
 use crate::id::{AuthorizationId, ChallengeId};
@@ -26,7 +26,7 @@ pub(crate) fn resume(ca: &Ca, job: LeasedJob, lease: InUse) -> oneshot::Receiver
     spawn(ca, job, lease, async move {
         match place(&work, &leased).await {
             Ok(Place::Taken(slot)) => run(&work, leased, slot).await,
-            Ok(Place::Full) => give_back(&work, &leased, limits::RETRY_WAIT).await,
+            Ok(Place::Full) => put_back(&work, &leased, &"there is no place for it in the queue").await,
             Ok(Place::Needless) => drop_job(&work, &leased).await,
             Err(error) => put_back(&work, &leased, &error).await,
         }
@@ -36,7 +36,7 @@ pub(crate) fn resume(ca: &Ca, job: LeasedJob, lease: InUse) -> oneshot::Receiver
 /// Whether a job that was kept before may run now.
 enum Place {
     Taken(Slot),
-    /// The queue is full, or the share of it that the name or the account has.
+    /// The queue is full, or the share of it that the account has, in all or for the name.
     Full,
     /// There is nothing to validate.
     Needless,
@@ -119,6 +119,7 @@ async fn request(
     }
     let key_authorization = KeyAuthorization::new(&challenge.token, &account.value.key.thumbprint());
     Ok(Some(ValidationRequest {
+        account: authorization.account,
         identifier: authorization.identifier.clone(),
         method: challenge.method,
         token: challenge.token.clone(),

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use certus_pki::{
-    CertificateChain, IssueError, Issuer, IssuerError, KeyAlgorithm, KeyPair, KeyUsage, OwnNames, PrepareError,
-    Profile, PublicKey, Publications, SerialNumber, SignError, SignatureAlgorithm, Signer, SubjectNames,
+    CertificateChain, DnsName, IssueError, Issuer, IssuerError, KeyAlgorithm, KeyPair, KeyUsage, OwnNames,
+    PrepareError, Profile, PublicKey, Publications, SerialNumber, SignError, SignatureAlgorithm, Signer, SubjectNames,
     TbsCertificate, TbsError, Timestamp, create_intermediate,
 };
 use der::{Decode as _, Encode as _};
@@ -442,32 +442,43 @@ async fn only_a_sound_chain_with_its_key_becomes_an_issuer() {
 async fn only_another_chain_of_the_issuers_own_name_and_key_is_an_alternate() {
     let authority = Authority::new(KeyAlgorithm::EcP256).await;
     let other = Authority::new(KeyAlgorithm::EcP256).await;
-    let crossed = create_intermediate(
-        &subject("Example Intermediate 1"),
-        &other.root,
-        other.root_key.as_ref(),
-        authority.intermediate.public_key(),
-        &[],
-        "http://pki.example.com/other.der",
-        "http://pki.example.com/crl/other.crl",
-        DAY * 1826,
-        noon(),
-    )
-    .await
-    .unwrap();
+    let cross = async |permitted: &[DnsName]| {
+        create_intermediate(
+            &subject("Example Intermediate 1"),
+            &other.root,
+            other.root_key.as_ref(),
+            authority.intermediate.public_key(),
+            permitted,
+            "http://pki.example.com/other.der",
+            "http://pki.example.com/crl/other.crl",
+            DAY * 1826,
+            noon(),
+        )
+        .await
+        .unwrap()
+    };
+    let crossed = cross(&[]).await;
     let chain = |certificates: &[&certus_pki::Certificate]| {
         CertificateChain::new(certificates.iter().copied().cloned().collect()).unwrap()
     };
     let with = |alternates: Vec<CertificateChain>| authority.issuer.clone().with_alternates(alternates);
     let sound = chain(&[&crossed, &other.root]);
-    assert_eq!(with(vec![sound.clone()]).unwrap().alternates(), std::slice::from_ref(&sound));
+    let issuer = with(vec![sound.clone()]).unwrap();
+    assert_eq!(issuer.alternates(), std::slice::from_ref(&sound));
+    // It is offered as long as it holds.
+    let offered = |now| issuer.alternates_for(&names(&["a.example"]), now).count();
+    assert_eq!((offered(noon()), offered(noon() + DAY * 1826)), (1, 0));
+    let narrow = cross(&[DnsName::parse("b.example").unwrap()]).await;
+    let issuer = with(vec![chain(&[&narrow, &other.root])]).unwrap();
+    let offered = |name| issuer.alternates_for(&names(&[name]), noon()).map(|(number, _)| number).collect::<Vec<_>>();
+    assert_eq!((offered("a.example"), offered("b.example")), (vec![], vec![1]));
     for (what, alternates) in [
         ("another authority's", vec![chain(&[&other.intermediate, &other.root])]),
         ("the root alone", vec![chain(&[&other.root])]),
         ("its own chain", vec![chain(&[&authority.intermediate, &authority.root])]),
         ("one twice", vec![sound.clone(), sound]),
     ] {
-        assert!(matches!(with(alternates), Err(IssuerError::Alternate(_))), "{what}");
+        assert!(matches!(with(alternates), Err(IssuerError::Alternate { .. })), "{what}");
     }
     // The right beginning, and the wrong root above it.
     let wrong = with(vec![chain(&[&crossed, &authority.root])]);

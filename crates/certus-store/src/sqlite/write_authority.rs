@@ -17,7 +17,8 @@ crate::sql! {
     CRL = "INSERT INTO crls (issuer, shard, number, this_update, next_update, der) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
         ON CONFLICT (issuer, shard) DO UPDATE SET number = excluded.number, this_update = excluded.this_update,
         next_update = excluded.next_update, der = excluded.der WHERE excluded.number > crls.number";
-    PROBE = "DELETE FROM settings WHERE name = ''";
+    PROBE = "INSERT INTO settings (name, value) VALUES ('', '')";
+    UNPROBE = "DELETE FROM settings WHERE name = ''";
 }
 
 pub(super) fn setting(connection: &Connection, name: &str, value: &str) -> Result<Reply, Fault> {
@@ -62,6 +63,8 @@ pub(super) fn crl(connection: &Connection, crl: &StoredCrl) -> Result<Reply, Fau
 }
 
 pub(super) fn probe(connection: &Connection) -> Result<Reply, Fault> {
+    // Pages are written, so that a full disk is noticed, and nothing is changed.
     connection.prepare_cached(PROBE)?.execute([])?;
+    connection.prepare_cached(UNPROBE)?.execute([])?;
     Ok(Reply::Done)
 }

@@ -11,6 +11,39 @@ use crate::web_server::{Connection, WebServer, listen, listen_without_answering,
 use crate::{IPV4, IPV6, KEY_AUTHORIZATION, Seen, assert_problem, validate};
 use certus_testkit::name_server::NameServer;
 
+/// However many names and accounts lead to one host, it is asked by so many at once, and what comes later is tried again.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_host_is_not_overrun() {
+    let (arrived, arrivals) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let released = std::sync::Mutex::new(released);
+    let web = WebServer::serving(listen(IPV4, 0), move |_seen, connection| {
+        arrived.send(()).unwrap();
+        // Until the other end of the channel is gone.
+        let _gone = released.lock().unwrap().recv();
+        let _left = connection.write_all(&ok(KEY_AUTHORIZATION));
+    });
+    let validators = std::sync::Arc::new(certus_validate::Validators::new(settings(web.port, SHORT * 100)).unwrap());
+    let mut running = tokio::task::JoinSet::new();
+    for n in 0..20 {
+        let validators = std::sync::Arc::clone(&validators);
+        running.spawn(async move {
+            crate::validate_for(&validators, certus_ca::id::AccountId::random(), &format!("n{n}.localhost")).await
+        });
+    }
+    for _ in 0..4 {
+        crate::assert_ours(
+            running.join_next().await.unwrap().unwrap(),
+            "too many validations are at 127.0.0.1 already",
+        );
+    }
+    assert_eq!(arrivals.try_iter().count(), 16);
+    drop(release);
+    while let Some(result) = running.join_next().await {
+        result.unwrap().unwrap();
+    }
+}
+
 /// What a peer does with one connection.
 type Peer = fn(&mut dyn Connection);
 

@@ -13,6 +13,7 @@ mod web_server;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use certus_acme::{ChallengeType, Identifier, Problem, ProblemKind, Token};
+use certus_ca::id::AccountId;
 use certus_ca::ports::{ValidationError, ValidationRequest, Validator};
 use certus_ca::state::{Hop, Perspective};
 use certus_pki::DnsName;
@@ -60,7 +61,12 @@ async fn validate(config: Config, name: &str) -> Result<Seen, ValidationError> {
 }
 
 async fn validate_with(validators: &Validators, name: &str) -> Result<Seen, ValidationError> {
+    validate_for(validators, AccountId::random(), name).await
+}
+
+async fn validate_for(validators: &Validators, account: AccountId, name: &str) -> Result<Seen, ValidationError> {
     let request = ValidationRequest {
+        account,
         identifier: Identifier::Dns(DnsName::parse(name).unwrap()),
         method: ChallengeType::Http01,
         token: Token::parse(TOKEN).unwrap(),

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
+use certus_ca::issuers::crl_url;
 use certus_http::limits;
 use certus_pki::{Certificate, CertificateChain, CertificateList, Issuer, Timestamp};
 use certus_store::StoreUrl;
@@ -171,22 +172,28 @@ async fn throwaway(issuer: &Issuer, now: Timestamp) -> anyhow::Result<()> {
 fn check_root(findings: &mut Findings, config: &Config, state: &StateDir, now: Timestamp) {
     let root = compose::root(config);
     let Some(root) = findings.take("root", root, |root| root.subject_text()) else { return };
+    for (name, files) in &config.issuers {
+        let chains = compose::chains(files);
+        if !chains.is_empty() && !chains.iter().any(|chain| compose::leads_to(chain, &root)) {
+            let detail = "its chain does not lead to root.pem: clients of its profiles need another root";
+            findings.add(format!("issuer {name}: root"), State::Warn, detail);
+        }
+    }
     findings.expiry("root: validity", root.not_after(), now, "every client has to be given a new root before");
     match compose::root_crl(config) {
         Ok(None) => {
-            let file = config.root_crl.display();
-            let ours = |url: &String| url.starts_with(config.pki_url.as_str());
-            let chains = compose::chains(config);
+            let url = crl_url(config.pki_url.as_str(), &certificate_id(&root), 0);
+            let chains: Vec<_> = config.issuers.values().flat_map(compose::chains).collect();
             let mut named = chains.iter().flat_map(CertificateChain::certificates).flat_map(Certificate::crl_urls);
-            match named.find(|url| ours(url)) {
-                Some(url) => {
-                    let detail = format!(
-                        "certificates name {url}, and there is none at {file}; restore it from a backup, or sign a new one \
-                         with the root's key"
-                    );
-                    findings.add("root CRL", State::Fail, detail);
-                }
-                None => findings.add("root CRL", State::Ok, "none here, and no certificate of a chain names one"),
+            if named.any(|named| *named == url) {
+                let file = config.root_crl.display();
+                let detail = format!(
+                    "certificates name {url}, and there is none at {file}; restore it from a backup, or sign a new one with \
+                     the root's key"
+                );
+                findings.add("root CRL", State::Fail, detail);
+            } else {
+                findings.add("root CRL", State::Ok, "none here, and no certificate of a chain says that it is here");
             }
         }
         Ok(Some(der)) => match CertificateList::parse(&der) {
@@ -211,15 +218,22 @@ fn check_root(findings: &mut Findings, config: &Config, state: &StateDir, now: T
     }
 }
 
-/// Who may write the settings says what may be validated, and who signs.
+/// Who may write the settings, or put others in their place, says what may be validated, and who signs.
 fn check_settings_file(findings: &mut Findings, config: &Config) {
-    let file = config.directory.join(FILE);
-    if let Ok((mode, _)) = unix::mode_and_owner(&file)
-        && mode & 0o022 != 0
-    {
-        let shown = file.display();
-        let detail = format!("{shown} can be written by others (mode {mode:04o}); run: chmod go-w {shown}");
-        findings.add("settings: mode", State::Fail, detail);
+    /// In a directory with this bit only the owner of a file may put another in its place.
+    const STICKY: u32 = 0o1000;
+    for path in [config.directory.join(FILE), config.directory.clone()] {
+        let Ok((mode, owner)) = unix::mode_and_owner(&path) else { continue };
+        let shown = path.display();
+        if mode & 0o022 != 0 && mode & STICKY == 0 {
+            let detail = format!("{shown} can be written by others (mode {mode:04o}); run: chmod go-w {shown}");
+            findings.add("settings: mode", State::Fail, detail);
+        }
+        if owner != 0 && owner != unix::own_user() {
+            let detail =
+                format!("{shown} belongs to user {owner}, who can change the settings; run: chown root {shown}");
+            findings.add("settings: owner", State::Fail, detail);
+        }
     }
 }
 

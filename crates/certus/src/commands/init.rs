@@ -104,10 +104,10 @@ fn plan(args: InitArgs, surroundings: &Surroundings) -> anyhow::Result<Plan> {
     let everywhere = every_address();
     let listen = args.listen.unwrap_or_else(|| SocketAddr::new(everywhere, external_url.port()));
     let pki_listen = args.pki_listen.unwrap_or_else(|| SocketAddr::new(everywhere, pki_url.port()));
-    if listen == pki_listen && listen.port() != 0 {
+    if config::overlap(listen, pki_listen) {
         return Err(usage(format!(
-            "ACME and the publications would both be listened for on {listen}; give one of them another address with \
-             --listen or --pki-listen"
+            "ACME and the publications would both be listened for on {listen}; give one of them another port with --listen \
+             or --pki-listen"
         )));
     }
     Ok(Plan {

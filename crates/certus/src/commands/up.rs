@@ -48,6 +48,9 @@ pub(super) async fn run(args: &UpArgs, surroundings: &Surroundings, hooks: Hooks
         if path.parent().is_some_and(|parent| !parent.as_os_str().is_empty() && !parent.is_dir()) {
             return Err(usage(format!("--ready-file {}: there is no such directory", path.display())));
         }
+        if path.exists() && told_by(path).is_none() {
+            return Err(usage(format!("--ready-file {} is there and is no ready file; name another", path.display())));
+        }
         // One that an earlier run left would tell whoever waits for it of a process that is gone.
         remove_if_there(path).with_context(|| format!("--ready-file {} cannot be replaced", path.display()))?;
     }
@@ -72,11 +75,17 @@ pub(super) async fn run(args: &UpArgs, surroundings: &Surroundings, hooks: Hooks
         Ok(())
     })
     .await;
-    if let Some(path) = &args.ready_file {
-        // Nobody answers any more.
+    if let Some(path) = args.ready_file.as_ref().filter(|path| told_by(path) == Some(std::process::id().into())) {
+        // Nobody answers any more; it is another's if one has begun since.
         drop(remove_if_there(path));
     }
     ended
+}
+
+/// The process that a ready file tells of, if it is one.
+fn told_by(path: &Path) -> Option<u64> {
+    let ready: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).ok()?).ok()?;
+    ready.get("directory_url").and_then(|_| ready.get("pid")?.as_u64())
 }
 
 fn remove_if_there(path: &Path) -> std::io::Result<()> {
@@ -122,6 +131,11 @@ async fn prepare(args: &UpArgs, directory: &Path) -> anyhow::Result<Prepared> {
 }
 
 fn addresses(args: &UpArgs) -> anyhow::Result<(SocketAddr, SocketAddr)> {
+    if let (Some(acme), Some(pki)) = (args.listen, args.pki_listen)
+        && config::overlap(acme, pki)
+    {
+        return Err(usage(format!("--listen {acme} and --pki-listen {pki} are one; give each its own port")));
+    }
     let acme = args.listen.unwrap_or(LISTEN);
     let pki = match args.pki_listen {
         Some(pki) => pki,
@@ -167,6 +181,10 @@ fn known(args: &UpArgs, mut config: Config) -> anyhow::Result<Config> {
             )));
         }
         config.pki_listen = pki_listen;
+    }
+    if let Some(store) = &args.store {
+        // Before it is repeated: a password may stand in it.
+        check_store(store)?;
     }
     if let Some(store) = args.store.as_ref().filter(|store| **store != config.store.url) {
         return Err(usage(format!(

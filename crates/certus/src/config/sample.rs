@@ -76,7 +76,8 @@ pki_listen = "{pki_listen}"
 # key needs passphrase_file = "…" (mode 0600) or credential = "…" (systemd's LoadCredential=).
 [authority.issuers.{issuer}]
 chain = "state/issuer/{issuer}.pem"
-# Chains to other roots that clients may choose: each begins with another certificate of the same name and key.
+# Chains to other roots that clients may choose: each begins with a certificate of the same name and key. Add at the end: each has its
+# place in the URLs of certificates.
 #alternate_chains = []
 key = "state/issuer/{issuer}.key"
 {passphrase}

@@ -117,7 +117,7 @@ fn what_is_wrong_is_named_with_its_line() {
         (format!("{minimal}[authority.validation]\nmax_body = \"1 kb\"\n"), "line 11: \"1 kb\" is not a size"),
         (minimal.replace("https://", "http://"), "line 3: \"http://ca.example\" does not begin with https://"),
         (minimal.replace("https://ca.example", "https://ca.example/acme"), "line 3: "),
-        (minimal.replace(":80", ":443"), "listen and pki_listen are both 127.0.0.1:443"),
+        (minimal.replace(":80", ":443"), "listen = 127.0.0.1:443 and pki_listen = 127.0.0.1:443 are one"),
         (
             minimal.replace("[authority.issuers", "crl_shards = 4000000000\n[authority.issuers"),
             "crl_shards must be 1 to",

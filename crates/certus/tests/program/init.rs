@@ -211,6 +211,9 @@ fn a_wrong_command_line_is_told_what_is_wrong_and_nothing_is_made() {
         (&["--external-url", "https://ca.example:80", "--pki-url", "http://ca.example"], 2, "both be listened for on"),
         (&[&good[..], &["--root-lifetime", "20y"]].concat(), 2, "is not a duration"),
         (&[&good[..], &["--root-lifetime", "100d"]].concat(), 2, "nothing outlives its root"),
+        (&[&good[..], &["--issuer-lifetime", "1h"]].concat(), 2, "must be 1d to 36500d"),
+        (&[&good[..], &["--root-lifetime", "36501d"]].concat(), 2, "must be 1d to 36500d"),
+        (&[&good[..], &["--listen", "[::]:80", "--pki-listen", "127.0.0.1:80"]].concat(), 2, "both be listened for on"),
     ] {
         let mut init = certus(&["ca", "init", "--dir"]);
         init.arg(&free).args(words);

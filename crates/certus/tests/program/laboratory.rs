@@ -111,6 +111,7 @@ fn it_is_for_laboratories_alone() {
     let lab = temporary.path().join("lab");
     let running = start(&lab, &[]);
     run(&mut up(&lab, &[])).refused(4, &format!("pid {}", running.pid()));
+    let settings = lab.join("certus.toml");
     assert_eq!(running.end(), Some(0));
     for (more, expected) in [
         (&["--listen", "127.0.0.1:1"] as &[&str], "would make the external URL https://localhost:1"),
@@ -120,6 +121,8 @@ fn it_is_for_laboratories_alone() {
         (&["--http-01-port", "0"], "--http-01-port"),
         (&["--permit-addresses", "127.0.0.1/33"], "--permit-addresses"),
         (&["--ready-file", "/absent/ready.json"], "there is no such directory"),
+        (&["--ready-file", settings.to_str().unwrap()], "is no ready file"),
+        (&["--store", "postgres://certus:geheim@localhost/certus"], "a password does not belong"),
     ] {
         let mut command = certus(&["up", "--dir"]);
         run(command.arg(&lab).args(more)).refused(2, expected);
