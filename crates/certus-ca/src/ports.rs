@@ -394,7 +394,11 @@ pub struct ValidationRequest {
 /// Sees whether somebody controls an identifier. One attempt; who tries again is decided elsewhere.
 #[async_trait]
 pub trait Validator: Debug + Send + Sync {
-    /// Whether an identifier could be validated at all, asked before it may be ordered; otherwise why not. Looks nothing up.
+    /// Whether an identifier could be validated at all, asked before it may be ordered. Looks nothing up.
+    ///
+    /// # Errors
+    ///
+    /// Why not, in a sentence for the client.
     fn admits(&self, identifier: &Identifier) -> Result<(), String>;
 
     /// Tries once.

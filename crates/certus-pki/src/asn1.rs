@@ -7,7 +7,7 @@ use der::asn1::{AnyRef, BitStringRef, GeneralizedTime, Ia5String, OctetStringRef
 use der::{Decode, Encode, Error, ErrorKind, Reader, Sequence, SliceReader, Tag, TagNumber};
 use x509_cert::ext::pkix::name::GeneralName;
 
-use crate::name::{DnsName, SubjectName};
+use crate::name::SubjectName;
 use crate::serial::SerialNumber;
 use crate::time::Timestamp;
 

@@ -208,8 +208,8 @@ impl Certificate {
         &self.0.public_key
     }
 
-    /// The dNSName and iPAddress entries of subjectAltName. Other kinds of names, wildcards and entries that are no
-    /// host names are left out.
+    /// The dNSName and iPAddress entries of subjectAltName. Other kinds of names and entries that are no host names are left
+    /// out.
     #[must_use]
     pub fn subject_names(&self) -> &BTreeSet<SubjectName> {
         &self.0.meaning.subject_names

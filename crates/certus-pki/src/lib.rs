@@ -12,6 +12,7 @@
 mod asn1;
 pub mod certificate;
 pub mod chain;
+pub mod challenge_certificate;
 pub mod crl;
 pub mod crypto;
 pub mod csr;

@@ -39,6 +39,8 @@ pub(crate) const EXT_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap(
 pub(crate) const ANY_EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
 /// id-pe-authorityInfoAccess (RFC 5280 section 4.2.2.1).
 pub(crate) const AUTHORITY_INFO_ACCESS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.1");
+/// id-pe-acmeIdentifier (RFC 8737 section 6.1).
+pub(crate) const ACME_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.31");
 /// id-kp-serverAuth (RFC 5280 section 4.2.1.12).
 pub(crate) const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
 /// id-ad-ocsp (RFC 5280 section 4.2.2.1).

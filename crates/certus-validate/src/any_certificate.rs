@@ -1,16 +1,19 @@
-//! Accepts every TLS certificate. For the targets of redirects only.
+//! Accepts every TLS certificate: for the targets of redirects, and for tls-alpn-01, which judges it afterwards.
 //!
 //! Validation asks whether the name's HTTP server, on its authorized port, hands on to a resource with the key
 //! authorization. It must not ask for a certificate: getting one is what the client is here for, and often the one on
 //! that server has expired or is self-signed (conformance row 8555-8.3-11; Baseline Requirements 3.2.2.4.19 ask none).
 //! Nothing secret is sent over such a connection, and what comes back is compared with a value only the right account
-//! can make. Nothing else in Certus may use this verifier.
+//! can make. The certificate of tls-alpn-01 has a critical extension that no verifier of chains knows, and is judged by
+//! `certus_pki::challenge_certificate`; what is verified here is that the handshake is signed with its key. Nothing else in
+//! Certus may use these verifiers.
 
 use std::sync::Arc;
 
+use certus_pki::Certificate;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::crypto::{CryptoProvider, verify_tls13_signature_with_raw_key};
+use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 
 /// TLS 1.2 and 1.3 to anybody, without resumption: every validation stands for itself.
@@ -25,6 +28,80 @@ pub(crate) fn danger_accept_any_certificate() -> Result<Arc<ClientConfig>, rustl
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.resumption = rustls::client::Resumption::disabled();
     Ok(Arc::new(config))
+}
+
+/// The same, but the handshake must be signed with the key of the certificate shown; and this protocol is asked for alone.
+pub(crate) fn danger_accept_any_certificate_for(protocol: &[u8]) -> Result<Arc<ClientConfig>, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let verifier = Arc::new(KeyOfCertificate(Arc::clone(&provider)));
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![protocol.to_vec()];
+    config.resumption = rustls::client::Resumption::disabled();
+    Ok(Arc::new(config))
+}
+
+#[derive(Debug)]
+struct KeyOfCertificate(Arc<CryptoProvider>);
+
+impl KeyOfCertificate {
+    fn verify(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let certificate = Certificate::parse(certificate).map_err(|error| rustls::Error::General(error.to_string()))?;
+        let key = SubjectPublicKeyInfoDer::from(certificate.public_key().spki_der());
+        verify_tls13_signature_with_raw_key(message, &key, signed, &self.0.signature_verification_algorithms)
+    }
+}
+
+impl ServerCertVerifier for KeyOfCertificate {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verify(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verify(message, certificate, signed)
+    }
+
+    /// Those of TLS 1.3, in TLS 1.2 as well: each names the key it is made with.
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![
+            SignatureScheme::ECDSA_NISTP256_SHA256,
+            SignatureScheme::ECDSA_NISTP384_SHA384,
+            SignatureScheme::ECDSA_NISTP521_SHA512,
+            SignatureScheme::ED25519,
+            SignatureScheme::RSA_PSS_SHA256,
+            SignatureScheme::RSA_PSS_SHA384,
+            SignatureScheme::RSA_PSS_SHA512,
+        ]
+    }
 }
 
 #[derive(Debug)]

@@ -14,7 +14,7 @@ pub struct Config {
     pub http_port: u16,
     /// The TCP port that `https` URLs mean, in redirects only.
     pub https_port: u16,
-    /// The TCP port of tls-alpn-01 (RFC 8737 section 3: 443). Accepted now, used once that method exists.
+    /// The TCP port of tls-alpn-01 (RFC 8737 section 3: 443).
     pub tls_alpn_port: u16,
     /// The recursive resolvers to ask, in no order. Empty means the name servers of `/etc/resolv.conf`, of which
     /// neither the search list nor the options are used; the hosts file never is.
@@ -22,7 +22,10 @@ pub struct Config {
     /// Special-purpose addresses that may be dialled nevertheless. Loopback, link-local and metadata addresses only
     /// when the network named here lies wholly within theirs: `0.0.0.0/0` does not permit `127.0.0.1`.
     pub permit: Vec<IpNet>,
-    /// Addresses that are never dialled, whatever `permit` says.
+    /// Special-purpose addresses that may be ordered as ip identifiers (RFC 8738) nevertheless, by the same rules as `permit`.
+    /// To be validated, they must be permitted there too.
+    pub permit_identifiers: Vec<IpNet>,
+    /// Addresses that are never dialled nor ordered, whatever `permit` says.
     pub deny: Vec<IpNet>,
     /// Where this program itself listens; never dialled. An unspecified address (`0.0.0.0`, `::`) stands for every
     /// address of this machine.
@@ -47,6 +50,7 @@ impl Default for Config {
             tls_alpn_port: 443,
             resolvers: Vec::new(),
             permit: Vec::new(),
+            permit_identifiers: Vec::new(),
             deny: Vec::new(),
             own_listeners: Vec::new(),
             local_names: LocalNames::Off,
@@ -79,7 +83,7 @@ pub enum ConfigError {
     #[error("port 0 cannot be validated against")]
     PortZero,
     /// The TLS library has no usable defaults.
-    #[error("TLS for redirects cannot be set up")]
+    #[error("TLS cannot be set up")]
     Tls(#[source] rustls::Error),
     /// The resolver cannot be built.
     #[error("the resolver cannot be set up")]

@@ -10,11 +10,11 @@ use std::net::{IpAddr, SocketAddr};
 use certus_acme::ProblemKind;
 use certus_ca::id::AccountId;
 use certus_ca::ports::ValidationError;
-use certus_pki::DnsName;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::Instant;
 
 use crate::failure::{failed, ours};
+use crate::reach::Host;
 use crate::target::{OwnListeners, Policy, PublicAddr, Refused};
 use crate::turns::{Turn, Turns};
 use crate::unix::is_missing_family;
@@ -35,7 +35,7 @@ impl Candidates {
     /// Drops the addresses that may not be dialled and chooses among the rest.
     ///
     /// Fails when none is left.
-    pub(crate) fn choose(name: &DnsName, addresses: &[IpAddr], policy: &Policy) -> Result<Self, ValidationError> {
+    pub(crate) fn choose(host: &Host, addresses: &[IpAddr], policy: &Policy) -> Result<Self, ValidationError> {
         let mut ipv6 = None;
         let mut ipv4 = None;
         let mut refused = Vec::new();
@@ -49,7 +49,7 @@ impl Candidates {
         match (ipv6, ipv4) {
             (Some(first), fallback) => Ok(Self { first, fallback }),
             (None, Some(first)) => Ok(Self { first, fallback: None }),
-            (None, None) => Err(failed(ProblemKind::Dns, none_left(name, &refused))),
+            (None, None) => Err(failed(ProblemKind::Dns, none_left(host, &refused))),
         }
     }
 
@@ -93,8 +93,8 @@ pub(crate) struct Dialled {
     pub(crate) turn: Turn,
 }
 
-fn none_left(name: &DnsName, refused: &[Refused]) -> String {
-    let mut detail = format!("{name} has no address that may be validated against: ");
+fn none_left(host: &Host, refused: &[Refused]) -> String {
+    let mut detail = format!("{host} has no address that may be validated against: ");
     for (index, reason) in refused.iter().take(MAX_REFUSALS_TOLD).enumerate() {
         let separator = if index == 0 { "" } else { "; " };
         // Writing to a String cannot fail.

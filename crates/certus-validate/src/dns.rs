@@ -37,6 +37,14 @@ pub(crate) struct Dns {
     local_names: LocalNames,
 }
 
+/// What stands in the TXT records of a name.
+#[derive(Debug, Default)]
+pub(crate) struct Texts {
+    pub(crate) values: Vec<Vec<u8>>,
+    /// Who said so.
+    pub(crate) resolver: String,
+}
+
 /// What a name stands for.
 #[derive(Debug)]
 pub(crate) struct Addresses {
@@ -77,7 +85,7 @@ impl Dns {
             )
         };
         let Ok((aaaa, a)) = tokio::time::timeout_at(deadline, both).await else {
-            return Err(out_of_time(name));
+            return Err(out_of_time(name.as_str()));
         };
         let mut addresses = Vec::new();
         let mut failures = Vec::new();
@@ -90,7 +98,34 @@ impl Dns {
         if !addresses.is_empty() {
             return Ok(Addresses { addresses, resolver: self.asked.clone() });
         }
-        Err(self.explain(name, failures, deadline).await)
+        Err(self.explain(name.as_str(), failures, deadline).await)
+    }
+
+    /// The values of the TXT records at `_acme-challenge.{name}` (RFC 8555 section 8.4), following aliases, the strings of
+    /// each record joined. Never empty.
+    pub(crate) async fn challenge_texts(&self, name: &DnsName, deadline: Instant) -> Result<Texts, ValidationError> {
+        if is_local(name) && self.local_names == LocalNames::Off {
+            return self.local(name).map(|_| Texts::default());
+        }
+        let asked = format!("_acme-challenge.{name}");
+        let resolver = self.resolver()?;
+        let question = Name::from_ascii(format!("{asked}.")).map_err(|_error| {
+            failed(ProblemKind::Dns, format!("{asked} is too long for a DNS name; dns-01 cannot be used for it"))
+        })?;
+        let answer = resolver.lookup(question.clone(), RecordType::TXT);
+        let Ok(answer) = tokio::time::timeout_at(deadline, answer).await else {
+            return Err(out_of_time(&asked));
+        };
+        match answer {
+            Ok(lookup) => {
+                let values = final_texts(&question, lookup.answers());
+                if values.is_empty() {
+                    return Err(failed(ProblemKind::Dns, format!("no TXT record was found for {asked}")));
+                }
+                Ok(Texts { values, resolver: self.asked.clone() })
+            }
+            Err(error) => Err(self.explain(&asked, vec![(RecordType::TXT, Failure::of(&error))], deadline).await),
+        }
     }
 
     /// Whether a resolver answers at all.
@@ -136,12 +171,7 @@ impl Dns {
 
     /// Whose fault it is that there is no address. Silence is the resolver's only if it answers nothing else either:
     /// a stranger's dead name servers must not look like our failure, which is tried again.
-    async fn explain(
-        &self,
-        name: &DnsName,
-        failures: Vec<(RecordType, Failure)>,
-        deadline: Instant,
-    ) -> ValidationError {
+    async fn explain(&self, name: &str, failures: Vec<(RecordType, Failure)>, deadline: Instant) -> ValidationError {
         for (_, failure) in &failures {
             if let Failure::Unreachable(error) = failure {
                 return self.unreachable(error);
@@ -156,7 +186,7 @@ impl Dns {
             failures.iter().map(|(record_type, failure)| failure.sentence(name, *record_type)).collect();
         sentences.dedup();
         if sentences.is_empty() {
-            sentences.push(format!("no A or AAAA record was found for {name}"));
+            sentences.push(format!("no record was found for {name}"));
         }
         failed(ProblemKind::Dns, sentences.join("; "))
     }
@@ -177,7 +207,7 @@ enum Liveness {
     Unknown,
 }
 
-fn out_of_time(name: &DnsName) -> ValidationError {
+fn out_of_time(name: &str) -> ValidationError {
     failed(ProblemKind::Dns, format!("time ran out while looking up {name}"))
 }
 
@@ -208,8 +238,8 @@ fn is_local(name: &DnsName) -> bool {
     name.as_str().strip_suffix("localhost").is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
-/// The addresses at the end of the chain of aliases that starts at `question`; other records are nobody's answer.
-fn final_addresses(question: &Name, answers: &[Record]) -> Vec<IpAddr> {
+/// The end of the chain of aliases that starts at `question`; the records of other names are nobody's answer.
+fn end_of_aliases<'a>(question: &'a Name, answers: &'a [Record]) -> &'a Name {
     let mut owner = question;
     for _ in 0..MAX_ALIASES {
         let alias = answers.iter().find_map(|record| {
@@ -223,6 +253,23 @@ fn final_addresses(question: &Name, answers: &[Record]) -> Vec<IpAddr> {
         let Some(target) = alias else { break };
         owner = target;
     }
+    owner
+}
+
+fn final_texts(question: &Name, answers: &[Record]) -> Vec<Vec<u8>> {
+    let owner = end_of_aliases(question, answers);
+    let of_owner = answers.iter().filter(|record| record.name == *owner);
+    let mut texts = Vec::new();
+    for record in of_owner {
+        if let RData::TXT(text) = &record.data {
+            texts.push(text.txt_data.concat());
+        }
+    }
+    texts
+}
+
+fn final_addresses(question: &Name, answers: &[Record]) -> Vec<IpAddr> {
+    let owner = end_of_aliases(question, answers);
     let mut seen = HashSet::new();
     answers
         .iter()
@@ -268,7 +315,7 @@ impl Failure {
         }
     }
 
-    fn sentence(&self, name: &DnsName, record_type: RecordType) -> String {
+    fn sentence(&self, name: &str, record_type: RecordType) -> String {
         match self {
             Self::NoSuchName => format!("{name} does not exist in the DNS (NXDOMAIN)"),
             Self::NoData => format!("{name} has no {record_type} record"),

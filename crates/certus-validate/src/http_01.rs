@@ -3,13 +3,12 @@
 //! One walk: resolve, vet, dial, ask; again for every redirect; compare. Deliberately absent: trying again, and the
 //! decision that control is proved, which [`crate::Validators`] alone takes from what is found here.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use certus_acme::{Identifier, ProblemKind};
+use certus_acme::ProblemKind;
 use certus_ca::ports::{ValidationError, ValidationRequest};
-use certus_ca::state::{Evidence, Hop, Perspective};
+use certus_ca::state::{Evidence, Hop};
 use http::HeaderValue;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -18,24 +17,17 @@ use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::dial::{Candidates, Dialled};
 use crate::dns::Dns;
 use crate::failure::{failed, within};
 use crate::fetch::{self, Answer};
 use crate::location::{Location, Ports, Scheme};
-use crate::target::{OwnListeners, Policy};
-use crate::turns::Turns;
-
-/// The name of the perspective of this process.
-const PRIMARY: &str = "primary";
+use crate::reach::{Host, Reach};
+use crate::seen_here;
 
 /// Validates by http-01.
 #[derive(Debug)]
 pub(crate) struct Http01 {
     pub(crate) ports: Ports,
-    pub(crate) policy: Policy,
-    pub(crate) own: OwnListeners,
-    pub(crate) turns: Turns,
     pub(crate) tls: Arc<ClientConfig>,
     pub(crate) timeout: Duration,
     pub(crate) max_redirects: u32,
@@ -45,29 +37,25 @@ pub(crate) struct Http01 {
 
 impl Http01 {
     /// Looks for the key authorization where the challenge says. What it returns is the evidence that it is there.
-    pub(crate) async fn observe(&self, dns: &Dns, request: &ValidationRequest) -> Result<Evidence, ValidationError> {
+    pub(crate) async fn observe(
+        &self,
+        dns: &Dns,
+        reach: &Reach,
+        host: &Host,
+        request: &ValidationRequest,
+    ) -> Result<Evidence, ValidationError> {
         let mut deadline = Instant::now() + self.timeout;
-        let Identifier::Dns(domain) = &request.identifier;
-        let mut location = Location::of_challenge(domain, &request.token, self.ports).map_err(|refused| {
-            failed(ProblemKind::Connection, format!("no URL can be made for {domain}: {refused}"))
-        })?;
+        let mut location = Location::of_challenge(host, &request.token, self.ports)
+            .map_err(|refused| failed(ProblemKind::Connection, format!("no URL can be made for {host}: {refused}")))?;
         let mut hops: Vec<Hop> = Vec::new();
         for _redirects in 0..=self.max_redirects {
-            let found = dns.addresses(location.host(), deadline).await?;
-            let candidates = Candidates::choose(location.host(), &found.addresses, &self.policy)?;
-            let Dialled { stream, address, turn: _turn } =
-                candidates.dial(location.port(), &self.own, &self.turns, request.account, &mut deadline).await?;
-            let from = format!("{location} (at {address})");
-            hops.push(Hop {
-                url: location.as_str().to_owned(),
-                resolver: Some(found.resolver),
-                resolved: kept(&found.addresses, address.ip()),
-                connected: Some(address),
-            });
-            match self.ask(stream, &location, deadline, &from).await? {
+            let reached = reach.connect(dns, location.host(), location.port(), request.account, &mut deadline).await?;
+            let from = format!("{location} (at {})", reached.address);
+            hops.push(reached.hop(location.as_str().to_owned()));
+            match self.ask(reached.stream, &location, deadline, &from).await? {
                 Answer::Body(body) => {
                     compare(&body, &request.key_authorization, &from)?;
-                    return Ok(Evidence { perspectives: vec![Perspective { name: PRIMARY.to_owned(), hops }] });
+                    return Ok(seen_here(hops));
                 }
                 Answer::Redirect(to) => {
                     let next = location
@@ -114,21 +102,16 @@ impl Http01 {
         location: &Location,
         from: &str,
     ) -> Result<TlsStream<TcpStream>, ValidationError> {
-        let name = ServerName::try_from(location.host().as_str().to_owned())
-            .map_err(|error| failed(ProblemKind::Tls, format!("no TLS to {from}: {error}")))?;
+        let name = match location.host() {
+            Host::Name(name) => ServerName::try_from(name.as_str().to_owned())
+                .map_err(|error| failed(ProblemKind::Tls, format!("no TLS to {from}: {error}")))?,
+            Host::Address(address) => ServerName::IpAddress((*address).into()),
+        };
         TlsConnector::from(Arc::clone(&self.tls))
             .connect(name, stream)
             .await
             .map_err(|error| failed(ProblemKind::Tls, format!("the TLS handshake with {from} failed: {error}")))
     }
-}
-
-/// What of an answer is evidence: it is kept for as long as the certificate is, and how long it is, is a stranger's choice.
-fn kept(resolved: &[IpAddr], connected: IpAddr) -> Vec<IpAddr> {
-    /// More than any host that means well has of both kinds.
-    const MAX_KEPT: usize = 16;
-    let others = resolved.iter().copied().filter(|address| *address != connected);
-    std::iter::once(connected).chain(others).take(MAX_KEPT).collect()
 }
 
 /// Whether the body is the key authorization; white space at its end is ignored (RFC 8555 section 8.3 step 4).

@@ -8,7 +8,9 @@ use std::fmt;
 use certus_acme::Token;
 use certus_pki::{DnsName, NameError};
 use http::HeaderValue;
-use url::{Host, Url};
+use url::Url;
+
+use crate::reach::Host;
 
 /// The longest `Location` value that is read: as long as browsers and servers reliably handle.
 const MAX_LOCATION: usize = 2000;
@@ -34,19 +36,24 @@ pub(crate) enum Scheme {
 pub(crate) struct Location {
     url: Url,
     scheme: Scheme,
-    host: DnsName,
+    host: Host,
     port: u16,
 }
 
 impl Location {
-    /// `http://{domain}/.well-known/acme-challenge/{token}`, with the port when it is not 80.
-    pub(crate) fn of_challenge(domain: &DnsName, token: &Token, ports: Ports) -> Result<Self, RedirectRefused> {
+    /// `http://{host}/.well-known/acme-challenge/{token}`, with the port when it is not 80.
+    pub(crate) fn of_challenge(host: &Host, token: &Token, ports: Ports) -> Result<Self, RedirectRefused> {
         let authority = match ports.http {
-            80 => domain.to_string(),
-            port => format!("{domain}:{port}"),
+            80 => host.to_string(),
+            port => format!("{host}:{port}"),
         };
         let text = format!("http://{authority}/.well-known/acme-challenge/{token}");
-        Self::admit(Url::parse(&text).map_err(RedirectRefused::Url)?, ports)
+        let url = Url::parse(&text).map_err(RedirectRefused::Url)?;
+        match host {
+            Host::Name(_) => Self::admit(url, ports),
+            // The one place for an address: what was ordered (RFC 8738 section 5). Redirects never lead to one.
+            Host::Address(_) => Ok(Self { url, scheme: Scheme::Http, host: host.clone(), port: ports.http }),
+        }
     }
 
     /// Where a redirect leads. Relative references are resolved against this URL; a fragment is dropped.
@@ -69,8 +76,8 @@ impl Location {
             return Err(RedirectRefused::UserInfo);
         }
         let host = match url.host() {
-            Some(Host::Domain(name)) => DnsName::parse(name).map_err(RedirectRefused::Name)?,
-            Some(Host::Ipv4(_) | Host::Ipv6(_)) => return Err(RedirectRefused::Address),
+            Some(url::Host::Domain(name)) => Host::Name(DnsName::parse(name).map_err(RedirectRefused::Name)?),
+            Some(url::Host::Ipv4(_) | url::Host::Ipv6(_)) => return Err(RedirectRefused::Address),
             None => return Err(RedirectRefused::Name(NameError::Empty)),
         };
         // The URL type leaves a scheme's standard port out, so "no port" may have been written as that number. Both
@@ -87,7 +94,7 @@ impl Location {
         self.scheme
     }
 
-    pub(crate) const fn host(&self) -> &DnsName {
+    pub(crate) const fn host(&self) -> &Host {
         &self.host
     }
 
@@ -165,7 +172,7 @@ mod tests {
 
     fn start(ports: Ports) -> Location {
         let token = Token::parse("abcdefghijklmnopqrstuvwx").unwrap();
-        Location::of_challenge(&DnsName::parse("a.example").unwrap(), &token, ports).unwrap()
+        Location::of_challenge(&Host::Name(DnsName::parse("a.example").unwrap()), &token, ports).unwrap()
     }
 
     fn redirected(to: &str, ports: Ports) -> Result<Location, RedirectRefused> {
@@ -181,6 +188,23 @@ mod tests {
         let url = start(LABORATORY);
         assert_eq!(url.as_str(), "http://a.example:5002/.well-known/acme-challenge/abcdefghijklmnopqrstuvwx");
         assert_eq!((url.authority().as_str(), url.port()), ("a.example:5002", 5002));
+    }
+
+    // conformance: 8738-5-01
+    #[test]
+    fn an_address_is_asked_at_itself() {
+        let token = Token::parse("abcdefghijklmnopqrstuvwx").unwrap();
+        for (address, ports, authority) in [
+            ("192.0.2.1", STANDARD, "192.0.2.1"),
+            ("2001:db8::1", STANDARD, "[2001:db8::1]"),
+            ("2001:db8::1", LABORATORY, "[2001:db8::1]:5002"),
+        ] {
+            let host = Host::Address(address.parse().unwrap());
+            let url = Location::of_challenge(&host, &token, ports).unwrap();
+            assert_eq!((url.authority().as_str(), url.port()), (authority, ports.http));
+            let at = format!("http://{authority}/.well-known/acme-challenge/abcdefghijklmnopqrstuvwx");
+            assert_eq!((url.as_str(), url.scheme()), (at.as_str(), Scheme::Http));
+        }
     }
 
     #[test]

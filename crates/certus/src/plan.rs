@@ -281,7 +281,7 @@ fn refuse_unless_free(directory: &Path) -> anyhow::Result<()> {
 
 fn covers(permitted: &[DnsName], host: &SubjectName) -> bool {
     match host {
-        SubjectName::Dns(name) => permitted.iter().any(|suffix| name.is_within(suffix)),
+        SubjectName::Dns(name) | SubjectName::Wildcard(name) => permitted.iter().any(|suffix| name.is_within(suffix)),
         // An authority bound to names certifies no addresses.
         SubjectName::Ip(_) => false,
     }

@@ -1,7 +1,7 @@
 //! Authorizations and challenges (RFC 8555 section 7.5).
 
+use certus_acme::AuthorizationStatus;
 use certus_acme::authorization::AuthorizationUpdate;
-use certus_acme::{AuthorizationStatus, Identifier};
 
 use super::{Ca, account_event, retry_conflicts};
 use crate::audit::Action;

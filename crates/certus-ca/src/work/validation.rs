@@ -1,6 +1,6 @@
 //! The job that validates a challenge: one attempt, then the outcome is kept.
 
-use certus_acme::{AccountStatus, Identifier, KeyAuthorization, Problem};
+use certus_acme::{AccountStatus, KeyAuthorization, Problem};
 use tokio::sync::oneshot;
 
 use super::queue::Slot;

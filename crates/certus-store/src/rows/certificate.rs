@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use certus_ca::id::{AccountId, CertificateId};
 use certus_ca::ports::{CertificateEntry, IntentOutcome, StoreError};
 use certus_ca::state::IssuedCertificate;
-use certus_pki::{DnsName, SerialNumber, SubjectName, Timestamp};
+use certus_pki::{SerialNumber, SubjectName, Timestamp};
 
 use super::Place;
 
