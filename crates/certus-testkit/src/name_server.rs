@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 pub use hickory_proto::op::ResponseCode;
 use hickory_proto::op::{Message, MessageType};
-use hickory_proto::rr::rdata::{A, AAAA, CNAME};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME, TXT};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
 /// How a question came.
@@ -103,6 +103,12 @@ pub fn address(owner: &str, ip: IpAddr) -> Record {
         IpAddr::V6(ip) => RData::AAAA(AAAA(ip)),
     };
     Record::from_rdata(Name::from_ascii(format!("{owner}.")).unwrap(), 300, data)
+}
+
+/// A TXT record of these strings.
+pub fn text(owner: &str, strings: &[&str]) -> Record {
+    let strings = strings.iter().map(|string| (*string).to_owned()).collect();
+    Record::from_rdata(Name::from_ascii(format!("{owner}.")).unwrap(), 300, RData::TXT(TXT::new(strings)))
 }
 
 /// A CNAME record.

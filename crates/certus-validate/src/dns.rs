@@ -38,7 +38,7 @@ pub(crate) struct Dns {
 }
 
 /// What stands in the TXT records of a name.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Texts {
     pub(crate) values: Vec<Vec<u8>>,
     /// Who said so.
@@ -104,8 +104,11 @@ impl Dns {
     /// The values of the TXT records at `_acme-challenge.{name}` (RFC 8555 section 8.4), following aliases, the strings of
     /// each record joined. Never empty.
     pub(crate) async fn challenge_texts(&self, name: &DnsName, deadline: Instant) -> Result<Texts, ValidationError> {
-        if is_local(name) && self.local_names == LocalNames::Off {
-            return self.local(name).map(|_| Texts::default());
+        if is_local(name) {
+            return Err(failed(
+                ProblemKind::Dns,
+                format!("{name} means the machine itself (RFC 6761) and has no records; dns-01 cannot be used for it"),
+            ));
         }
         let asked = format!("_acme-challenge.{name}");
         let resolver = self.resolver()?;

@@ -45,7 +45,8 @@ impl Ca {
         if wish.replaces.is_some() {
             return Err(CaError::malformed("replaces needs renewalInfo, which this directory does not offer"));
         }
-        let identifiers = policy::identifiers::check(&wish.identifiers, rule, self.inner().validator.as_ref())?;
+        let identifiers =
+            policy::identifiers::check(&wish.identifiers, rule, |one| self.inner().validator.admits(one))?;
 
         let now = self.now();
         let store = &self.inner().store;

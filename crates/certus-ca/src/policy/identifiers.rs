@@ -8,9 +8,8 @@ use certus_pki::NameError;
 use crate::error::CaError;
 use crate::issuers::ProfileRule;
 use crate::limits;
-use crate::ports::Validator;
 
-/// Reads the identifiers of a new order, each once, in the order given.
+/// Reads the identifiers of a new order, each once, in the order given. `admits` says whether one could be validated.
 ///
 /// # Errors
 ///
@@ -19,7 +18,7 @@ use crate::ports::Validator;
 pub(crate) fn check(
     raw: &[RawIdentifier],
     profile: &ProfileRule,
-    validator: &dyn Validator,
+    admits: impl Fn(&Identifier) -> Result<(), String> + Copy,
 ) -> Result<Vec<Identifier>, CaError> {
     if raw.is_empty() {
         return Err(CaError::malformed("the order names no identifiers"));
@@ -32,7 +31,7 @@ pub(crate) fn check(
     let mut identifiers = Vec::new();
     let mut faults = Vec::new();
     for one in raw {
-        match check_one(one, profile, validator) {
+        match check_one(one, profile, admits) {
             Ok(identifier) => {
                 if seen.insert(identifier.clone()) {
                     identifiers.push(identifier);
@@ -56,7 +55,7 @@ pub(crate) fn check(
 fn check_one(
     raw: &RawIdentifier,
     profile: &ProfileRule,
-    validator: &dyn Validator,
+    admits: impl Fn(&Identifier) -> Result<(), String> + Copy,
 ) -> Result<Identifier, (ProblemKind, String)> {
     let identifier = Identifier::parse(raw).map_err(|error| {
         let kind = match error {
@@ -73,7 +72,7 @@ fn check_one(
         let detail = format!("this authority's certificate does not permit it to certify {identifier}");
         return Err((ProblemKind::RejectedIdentifier, detail));
     }
-    match validator.admits(&identifier) {
+    match admits(&identifier) {
         Ok(()) => Ok(identifier),
         Err(detail) => Err((ProblemKind::RejectedIdentifier, detail)),
     }
@@ -122,7 +121,7 @@ mod tests {
     }
 
     fn problem(raw: &[RawIdentifier], profile: &ProfileRule) -> Problem {
-        match check(raw, profile) {
+        match check(raw, profile, |_| Ok(())) {
             Err(CaError::Refused(problem)) => problem,
             other => panic!("{raw:?}: {other:?}"),
         }
@@ -131,11 +130,11 @@ mod tests {
     #[tokio::test]
     async fn names_are_taken_once_in_the_order_given() {
         let profile = profile(&[]).await;
-        let taken = check(&dns(&["b.example", "A.Example", "a.example", "b.example"]), &profile).unwrap();
+        let taken = check(&dns(&["b.example", "A.Example", "a.example", "b.example"]), &profile, |_| Ok(())).unwrap();
         assert_eq!(taken.iter().map(Identifier::value).collect::<Vec<_>>(), ["b.example", "a.example"]);
         let names: Vec<String> = (0..=limits::MAX_IDENTIFIERS).map(|index| format!("n{index}.example")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        assert_eq!(check(&dns(&names[1..]), &profile).unwrap().len(), limits::MAX_IDENTIFIERS);
+        assert_eq!(check(&dns(&names[1..]), &profile, |_| Ok(())).unwrap().len(), limits::MAX_IDENTIFIERS);
         assert_eq!(problem(&dns(&names), &profile).kind, ProblemKind::Malformed);
         assert_eq!(problem(&[], &profile).kind, ProblemKind::Malformed);
     }
@@ -144,7 +143,11 @@ mod tests {
     async fn what_cannot_be_certified_is_refused_by_its_kind() {
         let profile = profile(&[]).await;
         for (identifier, kind) in [
-            (raw("dns", "*.a.example"), ProblemKind::RejectedIdentifier),
+            (raw("dns", "*"), ProblemKind::RejectedIdentifier),
+            (raw("dns", "*.*.example"), ProblemKind::RejectedIdentifier),
+            (raw("dns", "a.*.example"), ProblemKind::Malformed),
+            (raw("ip", "2001:DB8::1"), ProblemKind::Malformed),
+            (raw("ip", "192.0.2"), ProblemKind::Malformed),
             (raw("dns", "192.0.2.1"), ProblemKind::RejectedIdentifier),
             (raw("dns", ""), ProblemKind::Malformed),
             (raw("dns", "a..example"), ProblemKind::Malformed),
@@ -165,19 +168,40 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn wildcards_and_addresses_are_taken_where_they_can_be_validated() {
+        let profile = profile(&[]).await;
+        let raw =
+            [raw("dns", "*.A.example"), raw("dns", "a.example"), raw("ip", "192.0.2.1"), raw("ip", "2001:db8::1")];
+        let taken = check(&raw, &profile, |_| Ok(())).unwrap();
+        let values: Vec<_> = taken.iter().map(Identifier::value).collect();
+        assert_eq!(values, ["*.a.example", "a.example", "192.0.2.1", "2001:db8::1"]);
+        let no_addresses = |identifier: &Identifier| match identifier {
+            Identifier::Ip(address) => Err(format!("{address} is private")),
+            Identifier::Dns(_) | Identifier::Wildcard(_) => Ok(()),
+        };
+        match check(&raw, &profile, no_addresses) {
+            Err(CaError::Refused(problem)) => {
+                assert_eq!((problem.kind, problem.subproblems.len()), (ProblemKind::RejectedIdentifier, 2));
+                assert!(problem.subproblems[0].detail.contains("192.0.2.1 is private"));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
     async fn several_faults_are_told_each() {
         let profile = profile(&[]).await;
-        let same = problem(&dns(&["*.a.example", "good.example", "*.b.example"]), &profile);
+        let same = problem(&dns(&["192.0.2.1", "good.example", "192.0.2.2"]), &profile);
         assert_eq!((same.kind, same.subproblems.len()), (ProblemKind::RejectedIdentifier, 2));
-        let mixed = problem(&[raw("dns", "*.a.example"), raw("email", "a@a.example")], &profile);
+        let mixed = problem(&[raw("dns", "192.0.2.1"), raw("email", "a@a.example")], &profile);
         assert_eq!((mixed.kind, mixed.subproblems.len()), (ProblemKind::Compound, 2));
     }
 
     #[tokio::test]
     async fn name_constraints_of_the_issuer_are_kept_before_anything_is_looked_up() {
         let profile = profile(&["corp.example"]).await;
-        assert!(check(&dns(&["corp.example", "a.corp.example"]), &profile).is_ok());
-        for name in ["example", "notcorp.example", "corp.example.com"] {
+        assert!(check(&dns(&["corp.example", "a.corp.example", "*.corp.example"]), &profile, |_| Ok(())).is_ok());
+        for name in ["example", "notcorp.example", "corp.example.com", "*.example"] {
             assert_eq!(problem(&dns(&[name]), &profile).kind, ProblemKind::RejectedIdentifier, "{name}");
         }
     }

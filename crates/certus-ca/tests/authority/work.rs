@@ -156,6 +156,10 @@ struct Unsteady {
 
 #[async_trait]
 impl Validator for Unsteady {
+    fn admits(&self, identifier: &certus_acme::Identifier) -> Result<(), String> {
+        self.inner.admits(identifier)
+    }
+
     async fn validate(&self, request: &ValidationRequest) -> Result<ValidatedControl, ValidationError> {
         match self.tries.fetch_add(1, Ordering::SeqCst) {
             0 => Err(ValidationError::Ours { detail: "the resolver is down".to_owned() }),

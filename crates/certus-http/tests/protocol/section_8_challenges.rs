@@ -53,9 +53,9 @@ async fn a_challenge_says_when_it_was_met() {
     let world = World::new().await;
     let client = world.client().await;
     let pending = authorization(&client, "a.localhost").await;
-    for challenge in &pending.value.challenges {
+    for (challenge, kind) in pending.value.challenges.iter().zip(["http-01", "dns-01", "tls-alpn-01"]) {
         let seen: Value = client.post_as_get(&challenge.url).await.unwrap().json().unwrap();
-        assert_eq!((seen["type"].as_str(), seen["url"].as_str()), (Some("http-01"), Some(challenge.url.as_str())));
+        assert_eq!((seen["type"].as_str(), seen["url"].as_str()), (Some(kind), Some(challenge.url.as_str())));
         assert_eq!(seen["status"], "pending");
         assert!(seen.get("validated").is_none() && seen.get("error").is_none(), "{seen}");
     }

@@ -114,7 +114,8 @@ fn names_that_cannot_be_certified_are_refused_by_name() {
         CsrError::CommonName { name: "Example Web Server".to_owned(), reason: NameError::Character(' ') }
     );
     for (name, reason) in [
-        ("*.example.com", NameError::Wildcard),
+        ("*.*.example.com", NameError::Wildcard),
+        ("a.*.example.com", NameError::Character('*')),
         ("a_b.example.com", NameError::Character('_')),
         ("example.com.", NameError::TrailingDot),
         ("192.0.2.1", NameError::Address),

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod addresses;
+mod dns_01;
 mod http_01;
 mod limits;
 mod names;
@@ -65,10 +66,29 @@ async fn validate_with(validators: &Validators, name: &str) -> Result<Seen, Vali
 }
 
 async fn validate_for(validators: &Validators, account: AccountId, name: &str) -> Result<Seen, ValidationError> {
+    let identifier = Identifier::Dns(DnsName::parse(name).unwrap());
+    ask(validators, account, identifier, ChallengeType::Http01).await
+}
+
+/// Validates an identifier once, by any method.
+async fn validate_identifier(
+    validators: &Validators,
+    identifier: Identifier,
+    method: ChallengeType,
+) -> Result<Seen, ValidationError> {
+    ask(validators, AccountId::random(), identifier, method).await
+}
+
+async fn ask(
+    validators: &Validators,
+    account: AccountId,
+    identifier: Identifier,
+    method: ChallengeType,
+) -> Result<Seen, ValidationError> {
     let request = ValidationRequest {
         account,
-        identifier: Identifier::Dns(DnsName::parse(name).unwrap()),
-        method: ChallengeType::Http01,
+        identifier,
+        method,
         token: Token::parse(TOKEN).unwrap(),
         key_authorization: KEY_AUTHORIZATION.to_owned(),
     };
