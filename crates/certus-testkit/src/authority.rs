@@ -28,6 +28,9 @@ use crate::http_target::Http01Target;
 /// Puts something around a signer.
 pub type WrapSigner = Box<dyn FnOnce(Arc<dyn Signer>) -> Arc<dyn Signer> + Send>;
 
+/// Changes the settings of validation.
+pub type ChangeValidation = Box<dyn FnOnce(&mut Config) + Send>;
+
 /// What a test may decide about its authority.
 pub struct Setup {
     /// Where it remembers.
@@ -37,7 +40,7 @@ pub struct Setup {
     /// The port that http-01 is validated at.
     pub http_01_port: u16,
     /// Changes the settings of validation.
-    pub validation: fn(&mut Config),
+    pub validation: ChangeValidation,
     /// Takes the validator's place, if given.
     pub validator: Option<Arc<dyn Validator>>,
     /// Wraps the issuing key.
@@ -74,7 +77,7 @@ impl Setup {
             store,
             clock: Arc::new(SystemClock),
             http_01_port: target.port(),
-            validation: |_| {},
+            validation: Box::new(|_| {}),
             validator: None,
             signer: Box::new(|signer| signer),
             key: KeyAlgorithm::EcP256,

@@ -247,10 +247,10 @@ pub(crate) struct UpArgs {
     /// The port that http-01 is validated at
     #[arg(long, value_name = "N", default_value_t = 5002, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) http_01_port: u16,
-    /// The port that tls-alpn-01 will be validated at
+    /// The port that tls-alpn-01 is validated at
     #[arg(long, value_name = "N", default_value_t = 5001, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) tls_alpn_01_port: u16,
-    /// Special addresses that may be validated
+    /// Special addresses that may be validated and certified
     #[arg(long, value_name = "CIDR,…", value_delimiter = ',', value_parser = Network::parse, default_value = "127.0.0.0/8,::1/128")]
     pub(crate) permit_addresses: Vec<Network>,
     /// Write directory_url, root_path and pid here as JSON once requests are answered

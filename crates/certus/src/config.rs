@@ -264,6 +264,7 @@ impl Config {
                 resolvers,
                 permit: permit.into_iter().map(|network| network.0).collect(),
                 deny: deny.into_iter().map(|network| network.0).collect(),
+                permit_identifiers: authority.identifiers.permit_addresses.into_iter().map(|one| one.0).collect(),
                 timeout: timeout.0,
                 max_redirects,
                 max_body_bytes: max_body.0,

@@ -5,6 +5,7 @@
 mod common;
 mod connections;
 mod frames;
+mod identifiers;
 mod kept;
 mod limits;
 mod mutations;

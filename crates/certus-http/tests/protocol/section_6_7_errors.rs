@@ -84,7 +84,7 @@ async fn a_wrong_answer_to_a_challenge_is_an_incorrect_response() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handshake_that_fails_is_an_error_of_tls() {
     // Where https is to be, plain HTTP is spoken.
-    let world = World::with(|setup| setup.validation = |config| config.https_port = config.http_port).await;
+    let world = World::with(|setup| setup.validation = Box::new(|config| config.https_port = config.http_port)).await;
     let client = world.client().await;
     // The same page is good over http, so that it is the handshake that fails.
     for (scheme, kind) in [("https", Some(ProblemKind::Tls)), ("http", None)] {

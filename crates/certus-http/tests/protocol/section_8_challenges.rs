@@ -184,7 +184,7 @@ async fn redirects_are_followed_as_far_as_they_may() {
 // conformance: 8555-8.3-13
 #[tokio::test]
 async fn addresses_of_this_machine_are_refused_unless_permitted() {
-    let world = World::with(|setup| setup.validation = |config| config.permit.clear()).await;
+    let world = World::with(|setup| setup.validation = Box::new(|config| config.permit.clear())).await;
     let client = world.client().await;
     let authorization = authorization(&client, "a.localhost").await;
     let challenge = &authorization.value.challenges[0];

@@ -260,10 +260,12 @@ fn pki_url(port: u16) -> anyhow::Result<PkiUrl> {
 fn as_laboratory(mut config: Config, args: &UpArgs) -> Config {
     let validation = &mut config.validation;
     validation.http_port = args.http_01_port;
-    // https redirects go where tls-alpn-01 will: a laboratory has no port 443.
+    // https redirects go where tls-alpn-01 does: a laboratory has no port 443.
     validation.https_port = args.tls_alpn_01_port;
     validation.tls_alpn_port = args.tls_alpn_01_port;
-    validation.permit.extend(args.permit_addresses.iter().map(|network| network.0));
+    let addresses = || args.permit_addresses.iter().map(|network| network.0);
+    validation.permit.extend(addresses());
+    validation.permit_identifiers.extend(addresses());
     validation.local_names = LocalNames::Localhost;
     if let Some(resolver) = args.resolver {
         validation.resolvers = vec![resolver];

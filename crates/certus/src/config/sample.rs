@@ -97,7 +97,13 @@ key = "state/issuer/{issuer}.key"
 #policies = []
 #issuers = {{ ecdsa = "{issuer}", rsa = "{issuer}" }}
 
-# How control of a name is seen.
+# What may be ordered.
+#[authority.identifiers]
+# Addresses that are not public and may be certified nevertheless, such as "10.0.0.0/8"; to be validated they must be in
+# permit below as well.
+#permit_addresses = []
+
+# How control of a name or address is seen.
 #[authority.validation]
 # The ports that http, https (in redirects) and tls-alpn-01 mean.
 #http_port = 80

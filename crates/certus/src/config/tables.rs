@@ -50,7 +50,15 @@ pub(super) struct Authority {
     #[serde(default)]
     pub(super) sealing: Sealing,
     #[serde(default)]
+    pub(super) identifiers: Identifiers,
+    #[serde(default)]
     pub(super) validation: Validation,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Identifiers {
+    pub(super) permit_addresses: Vec<Network>,
 }
 
 #[derive(Deserialize, Default)]

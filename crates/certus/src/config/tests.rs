@@ -81,6 +81,7 @@ fn every_setting_is_in_the_sample() {
         "policies",
         "url",
         "alternate_chains",
+        "permit_addresses",
         "passphrase_file",
         "credential",
         "passfile",
