@@ -19,6 +19,7 @@ pub mod identifier;
 pub mod jose;
 pub mod json;
 pub mod key_authorization;
+pub mod key_change;
 pub mod order;
 pub mod problem;
 pub mod status;
@@ -37,6 +38,7 @@ pub use jose::{
 };
 pub use json::{JsonError, MAX_JSON_DEPTH, strict_object};
 pub use key_authorization::KeyAuthorization;
+pub use key_change::KeyChange;
 pub use order::{Finalize, NewOrder, Order};
 pub use problem::{Problem, ProblemKind, Subproblem};
 pub use status::{AccountStatus, AuthorizationStatus, ChallengeStatus, OrderStatus};

@@ -54,6 +54,8 @@ actions! {
     AccountCreated => "account.created";
     /// An account's contacts were changed.
     AccountUpdated => "account.updated";
+    /// An account's key was replaced.
+    AccountKeyChanged => "account.key-changed";
     /// An account was deactivated by its owner.
     AccountDeactivated => "account.deactivated";
     /// An order and its authorizations were made.

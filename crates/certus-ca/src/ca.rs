@@ -25,7 +25,7 @@ use crate::nonce::{NonceBook, Nonces};
 use crate::ports::{Process, Store, StoreError, Validator};
 use crate::work::Work;
 
-pub use account::Opened;
+pub use account::{KeyChanged, Opened};
 pub use certificate::{Download, OWN_LIFETIME, OWN_PROFILE, OwnCertificateError};
 
 /// What an authority is made of.

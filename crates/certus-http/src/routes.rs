@@ -5,6 +5,7 @@ mod authorization;
 mod certificate;
 mod challenge;
 mod directory;
+mod key_change;
 mod order;
 
 use axum::Router;
@@ -27,6 +28,7 @@ use crate::urls::{self, Urls};
 pub(crate) const NEW_NONCE: &str = "/acme/new-nonce";
 pub(crate) const NEW_ACCOUNT: &str = "/acme/new-account";
 pub(crate) const NEW_ORDER: &str = "/acme/new-order";
+pub(crate) const KEY_CHANGE: &str = "/acme/key-change";
 
 /// What handlers work with.
 #[derive(Debug, Clone)]
@@ -47,6 +49,7 @@ pub fn acme(ca: Ca, urls: Urls) -> Router {
         .route(NEW_NONCE, get(directory::new_nonce).post(directory::new_nonce_signed))
         .route(NEW_ACCOUNT, post(account::new_account))
         .route("/acme/acct/{id}", post(account::account))
+        .route(KEY_CHANGE, post(key_change::key_change))
         .route(NEW_ORDER, post(order::new_order))
         .route("/acme/order/{id}", post(order::read))
         .route("/acme/order/{id}/finalize", post(order::finalize))

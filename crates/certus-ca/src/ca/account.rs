@@ -1,7 +1,7 @@
 //! Accounts (RFC 8555 section 7.3).
 
 use certus_acme::account::{AccountUpdate, NewAccount};
-use certus_acme::{AccountStatus, Jwk, ProblemKind};
+use certus_acme::{AccountStatus, Jwk, ProblemKind, Thumbprint};
 
 use super::{Ca, account_event, retry_conflicts};
 use crate::audit::Action;
@@ -18,6 +18,15 @@ pub enum Opened {
     Created(Account),
     /// The key had an account: 200 (RFC 8555 section 7.3.1).
     Existing(Account),
+}
+
+/// What came of a keyChange request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyChanged {
+    /// The account has the new key: 200.
+    Done(Account),
+    /// The new key is that of this account, perhaps the very same: 409.
+    InUse(AccountId),
 }
 
 impl Ca {
@@ -83,6 +92,47 @@ impl Ca {
         policy::contacts::check(contact)?;
         let change = |account: Account| Account { contact: contact.clone(), ..account };
         retry_conflicts!(self.change_account(request, account.id, Action::AccountUpdated, &change).await)
+    }
+
+    /// Replaces an account's key `old` by `new` (RFC 8555 section 7.3.5). Its orders and authorizations stay.
+    ///
+    /// # Errors
+    ///
+    /// `malformed` when the key is no longer `old`; `unauthorized` when the account was deactivated meanwhile.
+    pub async fn change_key(
+        &self,
+        request: RequestId,
+        id: AccountId,
+        old: &Thumbprint,
+        new: &Jwk,
+    ) -> Result<KeyChanged, CaError> {
+        retry_conflicts!(self.try_change_key(request, id, old, new).await)
+    }
+
+    async fn try_change_key(
+        &self,
+        request: RequestId,
+        id: AccountId,
+        old: &Thumbprint,
+        new: &Jwk,
+    ) -> Result<KeyChanged, CaError> {
+        let store = &self.inner().store;
+        if let Some(other) = store.account_by_key(&new.thumbprint()).await? {
+            return Ok(KeyChanged::InUse(other.value.id));
+        }
+        let Some(Stored { value, version }) = store.account(id).await? else {
+            return Err(CaError::NotFound("account"));
+        };
+        if value.status() != AccountStatus::Valid {
+            return Err(CaError::deactivated());
+        }
+        if value.key.thumbprint() != *old {
+            return Err(CaError::malformed("the account's key was changed meanwhile; sign with the present one"));
+        }
+        let changed = Account { key: new.clone(), ..value };
+        let audit = account_event(self.now(), id, Action::AccountKeyChanged, id, request);
+        store.update_account(version, &changed, audit).await?;
+        Ok(KeyChanged::Done(changed))
     }
 
     async fn deactivate_account(&self, request: RequestId, id: AccountId) -> Result<Account, CaError> {

@@ -23,6 +23,7 @@ mod section_6_7_errors;
 mod section_7_1_objects;
 mod section_7_1_resources;
 mod section_7_2_nonces;
+mod section_7_3_5_key_change;
 mod section_7_3_accounts;
 mod section_7_4_2_certificates;
 mod section_7_4_finalize;

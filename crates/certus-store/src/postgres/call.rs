@@ -37,7 +37,10 @@ pub(super) fn call(transaction: &Transaction) -> Result<Call, StoreError> {
         Operation::UpdateAccount { read, account } => {
             let id = account.id.as_bytes().to_vec();
             let deactivated = account.deactivated.map(millis);
-            audited(sql_order::UPDATE_ACCOUNT, values![id, version_column(*read), contact(account)?, deactivated])
+            let (thumbprint, jwk) =
+                (account.key.thumbprint().as_bytes().to_vec(), account.key.canonical_json().to_owned());
+            let more = values![id, version_column(*read), thumbprint, jwk, contact(account)?, deactivated];
+            audited(sql_order::UPDATE_ACCOUNT, more)
         }
         Operation::OpenOrder { order, authorizations } => {
             audited(sql_order::OPEN_ORDER, open_order(order, authorizations))

@@ -22,7 +22,7 @@ crate::sql! {
         verdict AS (SELECT CASE WHEN EXISTS (SELECT FROM made) THEN 'done' ELSE 'conflict' END AS outcome)", audited!());
 
     UPDATE_ACCOUNT = concat!("WITH made AS (
-            UPDATE accounts SET version = version + 1, contact = $8, deactivated = $9
+            UPDATE accounts SET version = version + 1, thumbprint = $8, jwk = $9, contact = $10, deactivated = $11
             WHERE id = $6 AND version = $7 RETURNING key),
         verdict AS (SELECT CASE WHEN EXISTS (SELECT FROM made) THEN 'done' ELSE 'conflict' END AS outcome)", audited!());
 

@@ -11,7 +11,7 @@ use crate::rows::{Place, millis, version_column};
 crate::sql! {
     CREATE = "INSERT INTO accounts (id, version, thumbprint, jwk, contact, created, deactivated)
         VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6)";
-    UPDATE = "UPDATE accounts SET version = version + 1, contact = ?3, deactivated = ?4
+    UPDATE = "UPDATE accounts SET version = version + 1, thumbprint = ?3, jwk = ?4, contact = ?5, deactivated = ?6
         WHERE id = ?1 AND version = ?2";
     KEY = "SELECT key FROM accounts WHERE id = ?1";
 }
@@ -32,6 +32,8 @@ pub(super) fn update(connection: &Connection, read: Version, account: &Account) 
     let changed = connection.prepare_cached(UPDATE)?.execute(params![
         account.id.as_bytes(),
         version_column(read),
+        account.key.thumbprint().as_bytes(),
+        account.key.canonical_json(),
         contact_column(account)?,
         account.deactivated.map(millis),
     ])?;
