@@ -14,7 +14,7 @@ use x509_cert::name::Name;
 use crate::asn1::{self, AltName, Extension, Signed, TagIs as _, context, optional};
 use crate::crypto::{SignatureAlgorithm, SignatureEncoding};
 use crate::key::{KeyError, PublicKey};
-use crate::name::{DnsName, NameError, SubjectName};
+use crate::name::{NameError, SubjectName};
 use crate::oid;
 
 /// Why a certification request is refused; the texts are meant for the person who made it.
