@@ -1,7 +1,7 @@
 //! RFC 8737 section 3, and RFC 8738 section 6 for addresses: what is asked in the handshake, and what is an answer.
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, TcpListener};
+use std::net::IpAddr;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -292,7 +292,7 @@ async fn a_protocol_that_was_not_asked_for_is_no_answer() {
         let hello = [&[3, 3], [7; 32].as_slice(), &[0, 0xc0, 0x2b, 0], &vector::<2>(&alpn)].concat();
         let message = [&[2], vector::<3>(&hello).as_slice()].concat();
         let record = [&[22, 3, 3], vector::<2>(&message).as_slice()].concat();
-        let (port, _left) = raw_server(move |_hello| record.clone());
+        let (port, _left) = raw_server(record);
         let result = look(settings(port), name()).await;
         assert_problem(result, ProblemKind::Tls, "the TLS handshake with a.example port ");
     }
@@ -301,21 +301,20 @@ async fn a_protocol_that_was_not_asked_for_is_no_answer() {
 /// Octets behind their number, which is of `N` octets.
 fn vector<const N: usize>(octets: &[u8]) -> Vec<u8> {
     let length = octets.len().to_be_bytes();
-    [&length[length.len() - N..], octets].concat()
+    [length.get(length.len() - N..).unwrap(), octets].concat()
 }
 
-/// A server that answers the first octets of every connection with these, then listens until the other side has gone, and
+/// A server that meets the first octets of every connection with these, then listens until the other side has gone, and
 /// says that it has.
-fn raw_server(answer: impl Fn(&[u8]) -> Vec<u8> + Send + 'static) -> (u16, mpsc::Receiver<()>) {
-    let listener: TcpListener = listen(IPV4, 0);
+fn raw_server(answer: Vec<u8>) -> (u16, mpsc::Receiver<()>) {
+    let listener = listen(IPV4, 0);
     let port = listener.local_addr().unwrap().port();
     let (gone, left) = mpsc::sync_channel(16);
     std::thread::spawn(move || {
         while let Ok((mut stream, _peer)) = listener.accept() {
-            let mut first = vec![0; 65_536];
-            let length = stream.read(&mut first).unwrap();
+            stream.read_exact(&mut [0]).unwrap();
             // The other side may go at any time.
-            let _gone = stream.write_all(&answer(&first[..length]));
+            let _gone = stream.write_all(&answer);
             let _reset = stream.read_to_end(&mut Vec::new());
             if gone.send(()).is_err() {
                 return;
@@ -350,7 +349,7 @@ async fn a_closed_port_is_a_connection_problem() {
 #[tokio::test]
 async fn what_is_not_tls_is_a_tls_problem() {
     for answer in ["HTTP/1.1 400 Bad Request: secret-from-the-inside\r\n\r\n", "220 secret-from-the-inside\r\n"] {
-        let (port, left) = raw_server(|_hello| answer.as_bytes().to_vec());
+        let (port, left) = raw_server(answer.as_bytes().to_vec());
         let problem = problem(look(settings(port), name()).await);
         assert_eq!(problem.kind, ProblemKind::Tls);
         assert!(!problem.detail.contains("secret"), "{problem}");
@@ -363,7 +362,7 @@ async fn a_server_that_stops_is_left_when_time_is_up() {
     const SHORT: Duration = Duration::from_millis(300);
     // Nothing; and the head of a record that never comes whole.
     for answer in [&b""[..], &[22, 3, 3, 0x40, 0]] {
-        let (port, left) = raw_server(|_hello| answer.to_vec());
+        let (port, left) = raw_server(answer.to_vec());
         let config = Config { timeout: SHORT, ..settings(port) };
         let result = tokio::time::timeout(SHORT * 10, look(config, name())).await.unwrap();
         assert_problem(result, ProblemKind::Connection, "time ran out while waiting for the TLS handshake of");
