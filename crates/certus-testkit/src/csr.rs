@@ -6,6 +6,11 @@ use std::net::IpAddr;
 
 use certus_pki::{CryptoError, KeyPair, PublicKey, SignatureEncoding};
 
+use crate::der::{
+    BIT_STRING, BOOLEAN, INTEGER, OBJECT_IDENTIFIER, SEQUENCE, SET, SUBJECT_ALT_NAME, address, bit_string, common_name,
+    context, extension, implicit, sequence, tlv,
+};
+
 /// What a request says besides its names.
 #[derive(Debug, Clone, Default)]
 pub struct CsrOptions {
@@ -129,74 +134,14 @@ fn alternative_names(names: &[&str], options: &CsrOptions) -> Vec<u8> {
     for uri in &options.uris {
         contents.extend(tlv(implicit(6), uri.as_bytes()));
     }
-    for address in &options.addresses {
-        contents.extend(match address {
-            IpAddr::V4(address) => tlv(implicit(7), &address.octets()),
-            IpAddr::V6(address) => tlv(implicit(7), &address.octets()),
-        });
+    for ip in &options.addresses {
+        contents.extend(address(*ip));
     }
     contents
 }
 
-fn common_name(name: &str) -> Vec<u8> {
-    tlv(SET, &sequence(&[&tlv(OBJECT_IDENTIFIER, &COMMON_NAME), &tlv(UTF8_STRING, name.as_bytes())]))
-}
-
-fn extension(id: &[u8], critical: bool, value: &[u8]) -> Vec<u8> {
-    let id = tlv(OBJECT_IDENTIFIER, id);
-    let critical = if critical { tlv(BOOLEAN, &[0xff]) } else { Vec::new() };
-    sequence(&[&id, &critical, &tlv(OCTET_STRING, value)])
-}
-
-fn bit_string(octets: &[u8]) -> Vec<u8> {
-    tlv(BIT_STRING, &[&[0], octets].concat())
-}
-
-fn sequence(parts: &[&[u8]]) -> Vec<u8> {
-    tlv(SEQUENCE, &parts.concat())
-}
-
-/// Tag, length in its shortest form (X.690 section 10.1), contents.
-fn tlv(tag: u8, contents: &[u8]) -> Vec<u8> {
-    let length = contents.len().to_be_bytes();
-    let significant = length.iter().copied().skip_while(|octet| *octet == 0);
-    let mut der = vec![tag];
-    match u8::try_from(contents.len()) {
-        Ok(short @ 0..=0x7f) => der.push(short),
-        Ok(_) | Err(_) => {
-            let long: Vec<u8> = significant.collect();
-            // A length has eight octets at most.
-            der.push(0x80 | u8::try_from(long.len()).unwrap_or_default());
-            der.extend(long);
-        }
-    }
-    der.extend_from_slice(contents);
-    der
-}
-
-const fn context(number: u8) -> u8 {
-    0xa0 | number
-}
-
-const fn implicit(number: u8) -> u8 {
-    0x80 | number
-}
-
-const BOOLEAN: u8 = 0x01;
-const INTEGER: u8 = 0x02;
-const BIT_STRING: u8 = 0x03;
-const OCTET_STRING: u8 = 0x04;
-const OBJECT_IDENTIFIER: u8 = 0x06;
-const UTF8_STRING: u8 = 0x0c;
-const SEQUENCE: u8 = 0x30;
-const SET: u8 = 0x31;
-
-/// 2.5.4.3
-const COMMON_NAME: [u8; 3] = [0x55, 0x04, 0x03];
 /// 2.5.29.15
 const KEY_USAGE: [u8; 3] = [0x55, 0x1d, 0x0f];
-/// 2.5.29.17
-const SUBJECT_ALT_NAME: [u8; 3] = [0x55, 0x1d, 0x11];
 /// 2.5.29.19
 const BASIC_CONSTRAINTS: [u8; 3] = [0x55, 0x1d, 0x13];
 /// 2.5.29.37

@@ -5,6 +5,7 @@
 //! - [`client`]: an ACME client on top of it; [`flow`] is its whole way to a certificate.
 //! - [`forge`]: signed requests in which every part can be wrong.
 //! - [`mod@csr`]: certification requests, likewise.
+//! - [`challenge_certificate`]: certificates for tls-alpn-01, likewise; [`tls_alpn_target`]: servers that show them.
 //! - [`http_target`]: web servers for http-01, which keep a log of who asked.
 //! - [`faulty_store`], [`faulty_signer`], [`recording_signer`], [`refusing_signer`]: the real ones, which fail or keep a record when told to.
 //! - [`name_server`]: a DNS server that answers as a test says.
@@ -15,8 +16,10 @@
 //! Deliberately absent: mocks. What the authority talks to here is real, only small.
 
 pub mod authority;
+pub mod challenge_certificate;
 pub mod client;
 pub mod csr;
+mod der;
 pub mod faulty_signer;
 pub mod faulty_store;
 pub mod flow;
@@ -29,9 +32,11 @@ pub mod raw_http;
 pub mod ready;
 pub mod recording_signer;
 pub mod refusing_signer;
+pub mod tls_alpn_target;
 pub mod unix;
 
 pub use authority::{Hierarchy, Setup, TestAuthority};
+pub use challenge_certificate::{AcmeIdentifier, AltName, ChallengeCertificate};
 pub use client::{ClientError, Resource, TestClient};
 pub use csr::{CsrExtension, CsrOptions, NamesIn, csr};
 pub use faulty_signer::{SignerFault, SignerPlan};
@@ -45,3 +50,4 @@ pub use raw_http::{Answer, RawHttp, RawStream};
 pub use ready::{ReadyFile, wait_for_ready_file};
 pub use recording_signer::RecordingSigner;
 pub use refusing_signer::RefusingSigner;
+pub use tls_alpn_target::{ClientHello, SeenHandshake, TlsAlpnAnswer, TlsAlpnTarget};

@@ -3,6 +3,7 @@
 //!
 //! Deliberately absent: application data. The connection ends after the handshake.
 
+use std::fmt::Display;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 
+use crate::any_certificate::unreadable_certificate;
 use crate::dns::Dns;
 use crate::failure::{failed, within};
 use crate::reach::{Host, Reach};
@@ -53,10 +55,12 @@ impl TlsAlpn01 {
             .map_err(|error| failed(ProblemKind::Tls, format!("no TLS to {from}: {error}")))?;
         let hop = reached.hop(format!("tls://{host}:{}", self.port));
         let shaking = async {
-            TlsConnector::from(Arc::clone(&self.tls))
-                .connect(indicated, reached.stream)
-                .await
-                .map_err(|error| failed(ProblemKind::Tls, format!("the TLS handshake with {from} failed: {error}")))
+            TlsConnector::from(Arc::clone(&self.tls)).connect(indicated, reached.stream).await.map_err(|error| {
+                match unreadable_certificate(&error) {
+                    Some(cause) => wrong(&from, cause),
+                    None => failed(ProblemKind::Tls, format!("the TLS handshake with {from} failed: {error}")),
+                }
+            })
         };
         let mut tls = within(deadline, || format!("waiting for the TLS handshake of {from}"), shaking).await?;
         let (_, session) = tls.get_ref();
@@ -72,11 +76,14 @@ impl TlsAlpn01 {
         let digest = crypto::sha256(request.key_authorization.as_bytes());
         match challenge_certificate::check(&shown, &subject, &digest) {
             Ok(_) => Ok(seen_here(vec![hop])),
-            Err(error) => {
-                Err(failed(ProblemKind::IncorrectResponse, format!("the answer of {from} is wrong: {error}")))
-            }
+            Err(error) => Err(wrong(&from, &error)),
         }
     }
+}
+
+/// What was shown is no answer.
+fn wrong(from: &str, cause: &dyn Display) -> ValidationError {
+    failed(ProblemKind::IncorrectResponse, format!("the answer of {from} is wrong: {cause}"))
 }
 
 /// The name that stands for an address in the handshake (RFC 8738 section 6): that of its reverse look-up.

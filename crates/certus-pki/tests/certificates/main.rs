@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod authority;
+mod challenge_certificates;
 mod crls;
 mod golden;
 mod hierarchy;

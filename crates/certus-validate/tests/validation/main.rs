@@ -7,8 +7,10 @@ mod dns_01;
 mod http_01;
 mod limits;
 mod names;
+mod openssl_server;
 mod redirects;
 mod settings;
+mod tls_alpn_01;
 mod web_server;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
