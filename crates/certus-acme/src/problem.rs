@@ -71,6 +71,8 @@ kinds! {
     IncorrectResponse => "incorrectResponse", 403;
     /// A contact URL is not valid.
     InvalidContact => "invalidContact", 400;
+    /// A profile that is not offered, or not for these identifiers (draft-ietf-acme-profiles section 6.2).
+    InvalidProfile => "invalidProfile", 400;
     /// The request is not well formed.
     Malformed => "malformed", 400;
     /// The order cannot be finalized in its state.

@@ -8,6 +8,7 @@ mod certificate;
 mod finalize;
 mod order;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -133,6 +134,13 @@ impl Ca {
 
     pub(crate) fn inner(&self) -> &Inner {
         &self.0
+    }
+
+    /// The profiles that orders may ask for, each with a sentence about it.
+    #[must_use]
+    pub fn profiles(&self) -> BTreeMap<String, String> {
+        let profiles = self.0.issuers.profiles.iter();
+        profiles.map(|(name, rule)| (name.clone(), rule.description.clone())).collect()
     }
 
     pub(crate) fn profile(&self, name: &str) -> Result<&ProfileRule, CaError> {

@@ -5,7 +5,7 @@
 use certus_acme::{AccountStatus, AuthorizationStatus, Problem, ProblemKind};
 use certus_pki::{
     AuthorizedNames, Certificate, Issuer, PrepareError, Prepared, PublicKey, SerialNumber, TbsCertificate, TbsError,
-    Timestamp,
+    Timestamp, Validity, ValidityError,
 };
 
 use crate::audit::{Action, AuditEvent};
@@ -105,8 +105,15 @@ async fn attempt(ca: &Ca, job: &LeasedJob, waiting: Waiting) -> Result<Attempt, 
     inner.clock_guard.check(now).map_err(|newest| JobError::Clock { now, newest })?;
     let serial = SerialNumber::random();
     let shard = shard_of(&serial, ca.issuers().shards);
-    let prepared = match prepare(ca, rule, names, &key, serial, shard, now) {
+    let prepared = match prepare(ca, rule, &order.validity, names, &key, serial, shard, now) {
         Ok(prepared) => prepared,
+        // The order waited so long that its dates can no longer be had.
+        Err(RuleError::Build(TbsError::Validity(
+            error @ (ValidityError::NotBefore { .. } | ValidityError::NotAfter { .. }),
+        ))) => {
+            let problem = Problem::new(ProblemKind::Malformed, format!("{error}; order anew"));
+            return fail(ca, job, version, order, problem, &error.to_string()).await.map(Attempt::Ended);
+        }
         Err(error) => {
             let detail = "the certificate would break the authority's rules; its operator finds more in the log";
             let problem = Problem::new(ProblemKind::ServerInternal, detail);
@@ -154,6 +161,7 @@ async fn no_longer(
 fn prepare(
     ca: &Ca,
     rule: &ProfileRule,
+    validity: &Validity,
     names: AuthorizedNames,
     key: &PublicKey,
     serial: SerialNumber,
@@ -162,7 +170,7 @@ fn prepare(
 ) -> Result<Prepared, RuleError> {
     let issuer: &Issuer = rule.issuer_for(key);
     let publications = ca.issuers().publications(issuer.id(), shard);
-    let tbs = TbsCertificate::new(&rule.profile, names, key, serial, issuer, &publications, now)?;
+    let tbs = TbsCertificate::within(validity, &rule.profile, names, key, serial, issuer, &publications, now)?;
     Ok(issuer.prepare(tbs, now)?)
 }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use certus_pki::{Issuer, Profile, PublicKey, PublicKeyKind, Publications};
+use certus_acme::{ChallengeType, Identifier};
+use certus_pki::{Issuer, Profile, PublicKey, PublicKeyKind, Publications, Timestamp, Validity, ValidityError};
 
 /// A profile with the issuers that sign by it.
 #[derive(Debug, Clone)]
@@ -12,6 +13,8 @@ pub struct ProfileRule {
     pub profile: Profile,
     /// One sentence for the directory: what it is for.
     pub description: String,
+    /// The ways to prove control of what it certifies; what has none left cannot be certified by it.
+    pub challenges: Vec<ChallengeType>,
     /// Signs certificates for elliptic-curve keys.
     pub ecdsa: Arc<Issuer>,
     /// Signs certificates for RSA keys.
@@ -19,6 +22,25 @@ pub struct ProfileRule {
 }
 
 impl ProfileRule {
+    /// The ways to prove control of an identifier, as far as this profile takes them.
+    #[must_use]
+    pub fn challenges_for(&self, identifier: &Identifier) -> Vec<ChallengeType> {
+        let possible = ChallengeType::for_identifier(identifier).iter();
+        possible.filter(|challenge| self.challenges.contains(challenge)).copied().collect()
+    }
+
+    /// Checks that these dates could be had of either issuer now.
+    ///
+    /// # Errors
+    ///
+    /// [`ValidityError`] says which could.
+    pub fn permits_validity(&self, validity: &Validity, now: Timestamp) -> Result<(), ValidityError> {
+        for issuer in [&self.ecdsa, &self.rsa] {
+            validity.within(&self.profile, issuer.certificate(), now)?;
+        }
+        Ok(())
+    }
+
     /// The issuer for a key.
     #[must_use]
     pub fn issuer_for(&self, key: &PublicKey) -> &Arc<Issuer> {

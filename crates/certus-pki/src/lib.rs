@@ -32,6 +32,7 @@ pub mod serial;
 pub mod signer;
 pub mod tbs;
 pub mod time;
+pub mod validity;
 
 pub use certificate::{Certificate, CertificateError, KeyUsage};
 pub use chain::CertificateChain;
@@ -56,3 +57,4 @@ pub use serial::{SerialError, SerialNumber};
 pub use signer::{IssueError, SignError, Signer};
 pub use tbs::{Publications, TbsCertificate, TbsError};
 pub use time::{Clock, ManualClock, SystemClock, TimeError, Timestamp};
+pub use validity::{Validity, ValidityError};

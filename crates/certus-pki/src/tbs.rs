@@ -4,7 +4,6 @@
 //! carry a proof, and a key.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use x509_cert::ext::pkix::KeyUsages;
 
@@ -17,6 +16,7 @@ use crate::profile::Profile;
 use crate::proof::SubjectNames;
 use crate::serial::SerialNumber;
 use crate::time::Timestamp;
+use crate::validity::{Validity, ValidityError};
 
 /// Where a certificate says that its issuer and its revocation are published. Both are plain HTTP (BR 7.1.2.7.7 and
 /// 7.1.2.11.2): whoever checks a certificate has no TLS connection to trust yet.
@@ -34,12 +34,9 @@ pub enum TbsError {
     /// A URL that is not plain HTTP.
     #[error("{0:?} is not a plain http URL")]
     Url(String),
-    /// The issuer's certificate ends before the new one would begin.
-    #[error("the issuer's certificate ended at {0}")]
-    IssuerExpired(Timestamp),
-    /// A lifetime below one second.
-    #[error("the profile {0:?} has no lifetime")]
-    Lifetime(String),
+    /// The dates cannot be had.
+    #[error(transparent)]
+    Validity(#[from] ValidityError),
     /// The DER could not be written: a time before 1970 or after 9999, or a URL with characters of no URL.
     #[error("the certificate cannot be encoded")]
     Encoding(#[source] der::Error),
@@ -58,16 +55,30 @@ pub struct TbsCertificate {
 }
 
 impl TbsCertificate {
-    /// Builds a server certificate.
-    ///
-    /// `notBefore` lies before `now` by the profile's backdate, but not before the issuer's; `notAfter` follows by the
-    /// profile's lifetime, counted with both ends (BR 6.3.2), but not after the issuer's. The same arguments always give
-    /// the same bytes.
+    /// Builds a server certificate with the dates of its profile; see [`TbsCertificate::within`].
     ///
     /// # Errors
     ///
-    /// [`TbsError`] for URLs that are not plain HTTP, and for an issuer that has expired.
+    /// As there.
     pub fn new(
+        profile: &Profile,
+        names: impl Into<SubjectNames>,
+        key: &PublicKey,
+        serial: SerialNumber,
+        issuer: &Issuer,
+        publications: &Publications,
+        now: Timestamp,
+    ) -> Result<Self, TbsError> {
+        Self::within(&Validity::default(), profile, names, key, serial, issuer, publications, now)
+    }
+
+    /// Builds a server certificate, with the dates of [`Validity::within`]. The same arguments always give the same bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`TbsError`] for URLs that are not plain HTTP, and for dates that cannot be had.
+    pub fn within(
+        validity: &Validity,
         profile: &Profile,
         names: impl Into<SubjectNames>,
         key: &PublicKey,
@@ -81,16 +92,7 @@ impl TbsCertificate {
                 return Err(TbsError::Url(url.clone()));
             }
         }
-        let authority = issuer.certificate();
-        if profile.lifetime < Duration::from_secs(1) {
-            return Err(TbsError::Lifetime(profile.name.clone()));
-        }
-        let not_before = (now - profile.backdate).whole_seconds().max(authority.not_before());
-        let ends = (not_before + profile.lifetime).whole_seconds() - Duration::from_secs(1);
-        let not_after = ends.min(authority.not_after());
-        if not_after < not_before {
-            return Err(TbsError::IssuerExpired(authority.not_after()));
-        }
+        let (not_before, not_after) = validity.within(profile, issuer.certificate(), now)?;
         let names = names.into();
         let mut tbs = Self {
             der: Vec::new(),

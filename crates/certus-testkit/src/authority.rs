@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use certus_acme::ChallengeType;
 use certus_ca::id::ProcessId;
 use certus_ca::issuers::{Issuers, ProfileRule, crl_url, issuer_url};
 use certus_ca::ports::{Process, Store, Validator};
@@ -51,6 +52,10 @@ pub struct Setup {
     pub second_root: bool,
     /// Name constraints of the issuer. The listener is `localhost`, which they must permit.
     pub permitted: Vec<DnsName>,
+    /// The name of the one profile.
+    pub profile: String,
+    /// The challenges that it takes.
+    pub challenges: Vec<ChallengeType>,
     /// How long leaves are valid.
     pub lifetime: Duration,
     /// Policies of leaves.
@@ -83,6 +88,8 @@ impl Setup {
             key: KeyAlgorithm::EcP256,
             second_root: false,
             permitted: Vec::new(),
+            profile: "classic".to_owned(),
+            challenges: ChallengeType::ALL.to_vec(),
             lifetime: Duration::from_secs(90 * 24 * 3600),
             policies: Vec::new(),
             shards: 4,
@@ -204,17 +211,22 @@ impl TestAuthority {
         let issuer = Issuer::new(hierarchy.chain.clone(), (setup.signer)(signer))?;
         let issuer = Arc::new(issuer.with_alternates(hierarchy.alternate.iter().cloned().collect())?);
         let profile = Profile {
-            name: "classic".to_owned(),
+            name: setup.profile.clone(),
             lifetime: setup.lifetime,
             backdate: Duration::from_secs(3600),
             policies: setup.policies,
         };
-        let rule =
-            ProfileRule { profile, description: String::new(), ecdsa: Arc::clone(&issuer), rsa: Arc::clone(&issuer) };
+        let rule = ProfileRule {
+            profile,
+            description: "what servers need".to_owned(),
+            challenges: setup.challenges,
+            ecdsa: Arc::clone(&issuer),
+            rsa: Arc::clone(&issuer),
+        };
         let issuers = Issuers {
             configured: vec![Arc::clone(&issuer)],
-            profiles: BTreeMap::from([("classic".to_owned(), rule)]),
-            default_profile: "classic".to_owned(),
+            profiles: BTreeMap::from([(setup.profile.clone(), rule)]),
+            default_profile: setup.profile,
             pki_url: hierarchy.pki_url.clone(),
             shards: setup.shards,
         };

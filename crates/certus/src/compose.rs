@@ -216,6 +216,7 @@ fn issuers(config: &Config, surroundings: &Surroundings, hooks: Hooks) -> anyhow
                 policies: profile.policies.clone(),
             },
             description: profile.description.clone(),
+            challenges: profile.challenges.clone(),
             ecdsa: by_name(&profile.ecdsa)?,
             rsa: by_name(&profile.rsa)?,
         };

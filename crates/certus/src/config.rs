@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use certus_acme::ChallengeType;
 use certus_http::limits::MAX_SHARDS;
 use certus_pki::ObjectIdentifier;
 
@@ -101,6 +102,8 @@ pub struct Profile {
     pub backdate: Duration,
     /// The policies it asserts.
     pub policies: Vec<ObjectIdentifier>,
+    /// The ways to prove control of what it certifies.
+    pub challenges: Vec<ChallengeType>,
     /// The name of the issuer for elliptic-curve keys.
     pub ecdsa: String,
     /// The name of the issuer for RSA keys.
@@ -341,9 +344,23 @@ fn resolve_profiles(
             text.parse::<ObjectIdentifier>().map_err(|_error| format!("{place}: {text:?} is no object identifier"))
         });
         let policies = policies.collect::<Result<_, _>>()?;
-        profiles.insert(name, Profile { description: table.description, lifetime, backdate, policies, ecdsa, rsa });
+        let challenges = match table.challenges {
+            None => ChallengeType::ALL.to_vec(),
+            Some(names) => names.iter().map(|text| challenge_type(text, &place)).collect::<Result<_, _>>()?,
+        };
+        if challenges.is_empty() {
+            return Err(format!("{place}: without challenges nothing can be certified"));
+        }
+        let description = table.description;
+        profiles.insert(name, Profile { description, lifetime, backdate, policies, challenges, ecdsa, rsa });
     }
     Ok(profiles)
+}
+
+fn challenge_type(text: &str, place: &str) -> Result<ChallengeType, String> {
+    let offered = || ChallengeType::ALL.iter().map(|challenge| challenge.name()).collect::<Vec<_>>().join(", ");
+    ChallengeType::from_name(text)
+        .ok_or_else(|| format!("{place}: {text:?} is no challenge type; there are {}", offered()))
 }
 
 fn secret_source(

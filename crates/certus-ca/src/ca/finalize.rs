@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use certus_acme::{Identifier, Jwk, OrderStatus, ProblemKind};
 use certus_pki::{CertificationRequest, PublicKey, check_subscriber_key};
 
+use super::order::invalid_profile;
 use super::{Ca, account_event, retry_conflicts};
 use crate::audit::Action;
 use crate::error::CaError;
@@ -47,6 +48,9 @@ impl Ca {
         let status = order.status(&authorizations, now);
         if status != OrderStatus::Ready {
             return Err(not_ready(status));
+        }
+        if !self.issuers().profiles.contains_key(&order.profile) {
+            return Err(invalid_profile(&order.profile, self.issuers()));
         }
         let key = self.acceptable_key(account, &order.identifiers, csr).await?;
         let order = order.begin_issuance(&authorizations, key, now).map_err(not_ready)?;

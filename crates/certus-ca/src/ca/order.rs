@@ -1,13 +1,14 @@
 //! Orders (RFC 8555 section 7.4).
 
+use certus_acme::ProblemKind;
 use certus_acme::order::NewOrder;
-use certus_acme::{ChallengeType, ProblemKind};
+use certus_pki::{Timestamp, Validity};
 
 use super::{Ca, account_event};
 use crate::audit::Action;
 use crate::error::CaError;
 use crate::id::{OrderId, RequestId};
-use crate::issuers::ProfileRule;
+use crate::issuers::{Issuers, ProfileRule};
 use crate::limits;
 use crate::policy;
 use crate::ports::{OrderAndAuthorizations, Stored};
@@ -18,8 +19,8 @@ impl Ca {
     ///
     /// # Errors
     ///
-    /// What the identifiers are refused for; `malformed` for dates and members that would not be honoured; `rateLimited`
-    /// when too much is open.
+    /// What the identifiers are refused for; `invalidProfile`; `malformed` for dates and members that would not be honoured;
+    /// `rateLimited` when too much is open.
     pub async fn new_order(
         &self,
         request: RequestId,
@@ -39,9 +40,8 @@ impl Ca {
     ) -> Result<OrderAndAuthorizations, CaError> {
         let (name, rule) = self.wished_profile(wish)?;
         // RFC 8555 section 7.4: what cannot be done is refused, never dropped.
-        if wish.not_before.is_some() || wish.not_after.is_some() {
-            return Err(CaError::malformed("notBefore and notAfter are not offered yet; leave them out"));
-        }
+        let validity = wished_validity(wish)?;
+        rule.permits_validity(&validity, self.now()).map_err(|error| CaError::malformed(error.to_string()))?;
         if wish.replaces.is_some() {
             return Err(CaError::malformed("replaces needs renewalInfo, which this directory does not offer"));
         }
@@ -68,11 +68,11 @@ impl Ca {
         let authorizations: Vec<Authorization> = identifiers
             .into_iter()
             .map(|identifier| {
-                let methods = ChallengeType::for_identifier(&identifier);
-                Authorization::open(account.id, identifier, methods, now, expires)
+                let challenges = rule.challenges_for(&identifier);
+                Authorization::open(account.id, identifier, &challenges, now, expires)
             })
             .collect();
-        let order = Order::open(account.id, name.to_owned(), &authorizations, now, expires);
+        let order = Order::open(account.id, name.to_owned(), &authorizations, now, expires).with_validity(validity);
         let audit = account_event(now, account.id, Action::OrderOpened, order.id, request);
         store.open_order(&order, &authorizations, audit).await?;
         Ok(OrderAndAuthorizations { order, authorizations })
@@ -80,12 +80,15 @@ impl Ca {
 
     fn wished_profile<'a>(&'a self, wish: &'a NewOrder) -> Result<(&'a str, &'a ProfileRule), CaError> {
         let issuers = self.issuers();
-        if let Some(name) = &wish.profile {
-            // draft-ietf-acme-profiles: offered only once the directory lists them.
-            let detail = format!("the profile {name:?} is not offered; leave \"profile\" out");
-            return Err(CaError::malformed(detail));
+        match &wish.profile {
+            // draft-ietf-acme-profiles section 4: a default, where the client has no wish.
+            None => Ok((&issuers.default_profile, self.profile(&issuers.default_profile)?)),
+            Some(wished) => issuers
+                .profiles
+                .get_key_value(wished)
+                .map(|(name, rule)| (name.as_str(), rule))
+                .ok_or_else(|| invalid_profile(wished, issuers)),
         }
-        Ok((&issuers.default_profile, self.profile(&issuers.default_profile)?))
     }
 
     /// The account's order of that id.
@@ -108,4 +111,26 @@ impl Ca {
         }
         Ok(found)
     }
+}
+
+/// A profile that the directory does not list.
+pub(super) fn invalid_profile(wished: &str, issuers: &Issuers) -> CaError {
+    let offered: Vec<&str> = issuers.profiles.keys().map(String::as_str).collect();
+    let detail = format!("the profile {wished:?} is not offered; choose one of {}", offered.join(", "));
+    CaError::refused(ProblemKind::InvalidProfile, detail)
+}
+
+/// The dates of a wish: RFC 3339, in whole seconds, since certificates have no others.
+fn wished_validity(wish: &NewOrder) -> Result<Validity, CaError> {
+    let read = |name: &str, text: &Option<String>| -> Result<Option<Timestamp>, CaError> {
+        let Some(text) = text else { return Ok(None) };
+        match Timestamp::parse_rfc3339(text) {
+            Ok(at) if at == at.whole_seconds() => Ok(Some(at)),
+            Ok(_) => Err(CaError::malformed(format!("{name} must be in whole seconds"))),
+            Err(_) => {
+                Err(CaError::malformed(format!("{name} must be a date-time of RFC 3339, such as 2030-01-31T12:00:00Z")))
+            }
+        }
+    };
+    Ok(Validity { not_before: read("notBefore", &wish.not_before)?, not_after: read("notAfter", &wish.not_after)? })
 }

@@ -72,6 +72,10 @@ fn check_one(
         let detail = format!("this authority's certificate does not permit it to certify {identifier}");
         return Err((ProblemKind::RejectedIdentifier, detail));
     }
+    if profile.challenges_for(&identifier).is_empty() {
+        let detail = format!("the profile {:?} has no challenge that could prove {identifier}", profile.profile.name);
+        return Err((ProblemKind::InvalidProfile, detail));
+    }
     match admits(&identifier) {
         Ok(()) => Ok(identifier),
         Err(detail) => Err((ProblemKind::RejectedIdentifier, detail)),
@@ -109,7 +113,13 @@ mod tests {
             backdate: Duration::from_secs(3600),
             policies: Vec::new(),
         };
-        ProfileRule { profile, description: String::new(), ecdsa: Arc::clone(&issuer), rsa: issuer }
+        ProfileRule {
+            profile,
+            description: String::new(),
+            challenges: certus_acme::ChallengeType::ALL.to_vec(),
+            ecdsa: Arc::clone(&issuer),
+            rsa: issuer,
+        }
     }
 
     fn raw(kind: &str, value: &str) -> RawIdentifier {
@@ -186,6 +196,19 @@ mod tests {
             }
             other => panic!("{other:?}"),
         }
+    }
+
+    #[tokio::test]
+    async fn a_profile_certifies_what_it_has_a_challenge_for() {
+        let rule = profile(&[]).await;
+        let by_http = ProfileRule { challenges: vec![certus_acme::ChallengeType::Http01], ..rule.clone() };
+        let by_dns = ProfileRule { challenges: vec![certus_acme::ChallengeType::Dns01], ..rule };
+        for (rule, identifier) in [(&by_http, raw("dns", "*.a.example")), (&by_dns, raw("ip", "192.0.2.1"))] {
+            let kind = problem(std::slice::from_ref(&identifier), rule).kind;
+            assert_eq!(kind, ProblemKind::InvalidProfile, "{identifier:?}");
+        }
+        assert!(check(&dns(&["a.example"]), &by_http, |_| Ok(())).is_ok());
+        assert!(check(&dns(&["*.a.example"]), &by_dns, |_| Ok(())).is_ok());
     }
 
     #[tokio::test]

@@ -20,7 +20,7 @@
 //! ```
 
 use certus_acme::{AuthorizationStatus, Identifier, OrderStatus, Problem, ProblemKind, Subproblem};
-use certus_pki::{AuthorizedNames, PublicKey, Timestamp};
+use certus_pki::{AuthorizedNames, PublicKey, Timestamp, Validity};
 
 use super::authorization::Authorization;
 use crate::id::{AccountId, AuthorizationId, CertificateId, OrderId};
@@ -34,6 +34,8 @@ pub struct Order {
     pub account: AccountId,
     /// The profile its certificate will have, fixed when the order is made.
     pub profile: String,
+    /// The dates its certificate is to have.
+    pub validity: Validity,
     /// What the certificate is to name, in the order the client gave; never changed.
     pub identifiers: Vec<Identifier>,
     /// The authorizations it needs, one an identifier, in the same order; never changed.
@@ -88,12 +90,19 @@ impl Order {
             id: OrderId::random(),
             account,
             profile,
+            validity: Validity::default(),
             identifiers: authorizations.iter().map(|authorization| authorization.identifier.clone()).collect(),
             authorizations: authorizations.iter().map(|authorization| authorization.id).collect(),
             created: now,
             expires,
             state: OrderState::Open,
         }
+    }
+
+    /// The same order for a certificate with these dates.
+    #[must_use]
+    pub fn with_validity(self, validity: Validity) -> Self {
+        Self { validity, ..self }
     }
 
     /// RFC 8555 section 7.1.6. Facts that can no longer change are asked first, so an issued order stays valid after

@@ -15,7 +15,7 @@ pub(super) async fn read(State(app): State<App>) -> Response {
         new_account: app.urls.of(NEW_ACCOUNT),
         new_order: app.urls.of(NEW_ORDER),
         key_change: Some(app.urls.of(KEY_CHANGE)),
-        meta: Some(DirectoryMeta::default()),
+        meta: Some(DirectoryMeta { profiles: Some(app.ca.profiles()), ..DirectoryMeta::default() }),
         ..Directory::default()
     };
     json(StatusCode::OK, &directory)

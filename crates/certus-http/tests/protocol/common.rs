@@ -39,10 +39,19 @@ impl World {
 
     /// Ends the authority in good order and starts it again with what it remembers, at other ports.
     pub(crate) async fn restarted(self) -> Self {
+        self.restarted_with(|_| {}).await
+    }
+
+    /// The same, set up otherwise than before.
+    pub(crate) async fn restarted_with(self, change: impl FnOnce(&mut Setup)) -> Self {
         let Self { authority, target, clock, dir } = self;
         let hierarchy = authority.hierarchy.clone();
         authority.stop().await;
-        Self::start(dir, target, clock, |setup| setup.hierarchy = Some(hierarchy)).await
+        let change = |setup: &mut Setup| {
+            setup.hierarchy = Some(hierarchy);
+            change(setup);
+        };
+        Self::start(dir, target, clock, change).await
     }
 
     async fn start(dir: TempDir, target: Http01Target, clock: ManualClock, change: impl FnOnce(&mut Setup)) -> Self {

@@ -11,6 +11,7 @@ mod limits;
 mod mutations;
 mod openssl;
 mod overload;
+mod profiles;
 mod requests;
 mod rfc_5280_publications;
 mod section_6_1_https;

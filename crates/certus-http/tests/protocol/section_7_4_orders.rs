@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use certus_acme::{AuthorizationStatus, NewOrder, OrderStatus, ProblemKind};
 use certus_ca::id::AccountId;
-use certus_pki::Clock as _;
-use certus_testkit::TestClient;
+use certus_pki::{CertificateChain, Clock as _, KeyAlgorithm, KeyPair, Timestamp};
+use certus_testkit::{CsrOptions, TestClient, csr};
 use serde_json::{Value, json};
 
 use crate::common::{World, assert_malformed, assert_refused, dns, order_for};
@@ -42,9 +42,13 @@ async fn dates_that_would_not_be_honoured_are_refused() {
     let client = world.client().await;
     let now = world.clock.now();
     for (not_before, not_after) in [
-        (None, Some((now + 3 * DAY).rfc3339())),
-        (Some((now + DAY).rfc3339()), None),
         (Some((now + 3 * DAY).rfc3339()), Some((now + DAY).rfc3339())),
+        (Some((now + 3 * DAY).rfc3339()), None),
+        (Some((now - 3 * DAY).rfc3339()), None),
+        (Some((now + DAY).rfc3339()), Some((now + DAY - Duration::from_secs(1)).rfc3339())),
+        (None, Some((now + 90 * DAY).rfc3339())),
+        (None, Some("2030-01-31".to_owned())),
+        (None, Some(String::new())),
         (None, Some((now - DAY).rfc3339())),
         (None, Some("tomorrow".to_owned())),
         (None, Some((now + 3650 * DAY).rfc3339())),
@@ -56,6 +60,65 @@ async fn dates_that_would_not_be_honoured_are_refused() {
         assert!(answer.location().is_none(), "{what}: {answer:?}");
     }
     assert_eq!(open_orders(&world, &client).await, 0);
+}
+
+// conformance: 8555-7.4-03
+#[tokio::test]
+async fn dates_within_the_profile_are_honoured_to_the_second() {
+    let world = World::new().await;
+    let client = world.client().await;
+    let now = world.clock.now().whole_seconds();
+    let hour = Duration::from_secs(3600);
+    for (not_before, not_after) in [
+        (None, Some(now + 3 * DAY)),
+        (Some(now - hour / 2), None),
+        (Some(now + DAY), Some(now + 2 * DAY)),
+        (None, Some(now + 90 * DAY - hour - Duration::from_secs(1))),
+    ] {
+        let text = |at: Option<Timestamp>| at.map(Timestamp::rfc3339);
+        let wish = NewOrder {
+            identifiers: vec![dns("a.localhost")],
+            not_before: text(not_before),
+            not_after: text(not_after),
+            ..NewOrder::default()
+        };
+        let order = client.new_order_with(&wish).await.unwrap();
+        assert_eq!((&order.value.not_before, &order.value.not_after), (&wish.not_before, &wish.not_after));
+        let order = client.authorize(&order, &world.target).await.unwrap();
+        assert_eq!((&order.value.not_before, &order.value.not_after), (&wish.not_before, &wish.not_after));
+        let key = KeyPair::generate(KeyAlgorithm::EcP256).unwrap();
+        let request = csr(&["a.localhost"], &key, &CsrOptions::default()).unwrap();
+        let order = client.issued(client.finalize(&order.value, &request).await.unwrap()).await.unwrap();
+        let pem = client.certificate(order.value.certificate.as_deref().unwrap()).await.unwrap();
+        let chain = CertificateChain::from_pem(&pem).unwrap();
+        let leaf = &chain.certificates()[0];
+        let profiles = leaf.not_before() + 90 * DAY - Duration::from_secs(1);
+        assert_eq!(leaf.not_before(), not_before.unwrap_or(now - hour));
+        assert_eq!(leaf.not_after(), not_after.unwrap_or(profiles));
+    }
+}
+
+/// An order whose certificate would begin too far in the past by now is not issued with other dates.
+#[tokio::test]
+async fn dates_that_can_no_longer_be_had_fail_the_order() {
+    let world = World::new().await;
+    let client = world.client().await;
+    let wish = NewOrder {
+        identifiers: vec![dns("a.localhost")],
+        not_before: Some(world.clock.now().whole_seconds().rfc3339()),
+        ..NewOrder::default()
+    };
+    let order = client.new_order_with(&wish).await.unwrap();
+    let order = client.authorize(&order, &world.target).await.unwrap();
+    world.clock.advance(3 * DAY);
+    let key = KeyPair::generate(KeyAlgorithm::EcP256).unwrap();
+    let request = csr(&["a.localhost"], &key, &CsrOptions::default()).unwrap();
+    client.finalize(&order.value, &request).await.unwrap();
+    let failed = client.order(&order.url).await.unwrap().value;
+    assert_eq!(failed.status, OrderStatus::Invalid);
+    let error = failed.error.unwrap();
+    assert_eq!(error.kind, ProblemKind::Malformed);
+    assert!(error.detail.contains("notBefore can be"), "{error:?}");
 }
 
 // conformance: 8555-7.4-06

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use certus_pki::{
     CertificateChain, DnsName, IssueError, Issuer, IssuerError, KeyAlgorithm, KeyPair, KeyUsage, OwnNames,
     PrepareError, Profile, PublicKey, Publications, SerialNumber, SignError, SignatureAlgorithm, Signer, SubjectNames,
-    TbsCertificate, TbsError, Timestamp, create_intermediate,
+    TbsCertificate, TbsError, Timestamp, Validity, ValidityError, create_intermediate,
 };
 use der::{Decode as _, Encode as _};
 use x509_parser::prelude::{FromDer as _, GeneralName, ParsedExtension, X509Certificate};
@@ -215,7 +215,39 @@ async fn validity_counts_both_ends_and_lies_within_the_issuers() {
         &publications(),
         too_late,
     );
-    assert_eq!(tbs.unwrap_err(), TbsError::IssuerExpired(authority.intermediate.not_after()));
+    assert_eq!(tbs.unwrap_err(), ValidityError::IssuerExpired(authority.intermediate.not_after()).into());
+}
+
+#[tokio::test]
+async fn dates_are_had_to_the_second_or_not_at_all() {
+    let authority = Authority::new(KeyAlgorithm::EcP256).await;
+    let now = noon() + DAY * 30 + Duration::from_millis(789);
+    let (profile, issuer, second) = (classic(), &authority.intermediate, Duration::from_secs(1));
+    let within = |not_before, not_after| Validity { not_before, not_after }.within(&profile, issuer, now);
+    let start = noon() + DAY * 30;
+    let usual = (start - Duration::from_secs(600), start - Duration::from_secs(600) + DAY * 90 - second);
+    assert_eq!(within(None, None), Ok(usual));
+    assert_eq!(within(None, Some(start + DAY)), Ok((usual.0, start + DAY)));
+    assert_eq!(within(None, Some(usual.1)), Ok(usual));
+    assert_eq!(within(Some(start + DAY), None), Ok((start + DAY, start + DAY * 91 - second)));
+    for (not_before, not_after) in [
+        (None, Some(usual.1 + second)),
+        (None, Some(start)),
+        (Some(start + DAY), Some(start + DAY - second)),
+        (Some(start + DAY), Some(start + DAY * 91)),
+    ] {
+        let refused = within(not_before, not_after);
+        assert!(matches!(refused, Err(ValidityError::NotAfter { .. })), "{not_before:?} {not_after:?}: {refused:?}");
+    }
+    for not_before in [start - DAY * 2 - second, start + DAY * 2 + second, issuer.not_before() - second] {
+        let refused = within(Some(not_before), None);
+        assert!(matches!(refused, Err(ValidityError::NotBefore { .. })), "{not_before}: {refused:?}");
+    }
+    // Never after the issuer.
+    let late = issuer.not_after() - DAY * 10;
+    let ends = |not_after| Validity { not_before: None, not_after }.within(&profile, issuer, late).map(|(_, end)| end);
+    assert_eq!(ends(Some(issuer.not_after())), Ok(issuer.not_after()));
+    assert!(ends(Some(issuer.not_after() + second)).is_err());
 }
 
 #[tokio::test]

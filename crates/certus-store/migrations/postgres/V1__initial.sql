@@ -77,6 +77,8 @@ CREATE TABLE orders (
     version BIGINT NOT NULL,
     account BIGINT NOT NULL REFERENCES accounts (key),
     profile TEXT NOT NULL,
+    not_before BIGINT,
+    not_after BIGINT,
     created BIGINT NOT NULL,
     expires BIGINT NOT NULL,
     finalized BIGINT,

@@ -77,6 +77,8 @@ CREATE TABLE orders (
     version INTEGER NOT NULL,
     account INTEGER NOT NULL REFERENCES accounts (key),
     profile TEXT NOT NULL,
+    not_before INTEGER,
+    not_after INTEGER,
     created INTEGER NOT NULL,
     expires INTEGER NOT NULL,
     finalized INTEGER,

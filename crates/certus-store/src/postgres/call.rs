@@ -201,6 +201,8 @@ fn open_order(order: &Order, authorizations: &[Authorization]) -> Vec<Value> {
         order.identifiers.iter().map(certus_acme::Identifier::kind).collect::<Vec<_>>(),
         order.identifiers.iter().map(certus_acme::Identifier::value).collect::<Vec<_>>(),
         order.authorizations.iter().map(|id| id.as_bytes().to_vec()).collect::<Vec<_>>(),
+        order.validity.not_before.map(millis),
+        order.validity.not_after.map(millis),
     ]
 }
 

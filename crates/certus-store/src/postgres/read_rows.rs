@@ -95,6 +95,8 @@ pub(super) fn order(rows: &[Row]) -> Result<Option<Stored<OrderAndAuthorizations
         certificate: column(first, ORDER + 9)?,
         failed: column(first, ORDER + 10)?,
         problem: column(first, ORDER + 11)?,
+        not_before: column(first, ORDER + 12)?,
+        not_after: column(first, ORDER + 13)?,
     };
     let mut gathered = Gatherer::default();
     let mut identifiers = Vec::new();

@@ -28,8 +28,8 @@ crate::sql! {
 
     OPEN_ORDER = concat!("WITH owner AS (SELECT key FROM accounts WHERE id = $7),
         made AS (
-            INSERT INTO orders (id, version, account, profile, created, expires)
-            SELECT $6, 1, key, $8, $9, $10 FROM owner ON CONFLICT DO NOTHING RETURNING key),
+            INSERT INTO orders (id, version, account, profile, created, expires, not_before, not_after)
+            SELECT $6, 1, key, $8, $9, $10, $23, $24 FROM owner ON CONFLICT DO NOTHING RETURNING key),
         verdict AS (SELECT CASE
             WHEN NOT EXISTS (SELECT FROM owner) THEN 'unknown'
             WHEN NOT EXISTS (SELECT FROM made) THEN 'conflict' ELSE 'done' END AS outcome),

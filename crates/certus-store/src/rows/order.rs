@@ -3,7 +3,7 @@
 use certus_ca::id::{AccountId, AuthorizationId, CertificateId, OrderId};
 use certus_ca::ports::{StoreError, Stored};
 use certus_ca::state::{Order, OrderState};
-use certus_pki::{PublicKey, Timestamp};
+use certus_pki::{PublicKey, Timestamp, Validity};
 
 use super::authorization::identifier;
 use super::{Place, millis, problem_column};
@@ -15,6 +15,8 @@ pub(crate) struct OrderRow {
     pub(crate) version: i64,
     pub(crate) account: Vec<u8>,
     pub(crate) profile: String,
+    pub(crate) not_before: Option<i64>,
+    pub(crate) not_after: Option<i64>,
     pub(crate) created: i64,
     pub(crate) expires: i64,
     pub(crate) finalized: Option<i64>,
@@ -41,6 +43,10 @@ impl OrderRow {
             id: OrderId::from_bytes(place.octets("id", &self.id)?),
             account: AccountId::from_bytes(place.octets("account", &self.account)?),
             profile: self.profile,
+            validity: Validity {
+                not_before: self.not_before.map(Timestamp::from_unix_millis),
+                not_after: self.not_after.map(Timestamp::from_unix_millis),
+            },
             identifiers: Vec::with_capacity(identifiers.len()),
             authorizations: Vec::with_capacity(identifiers.len()),
             created: Timestamp::from_unix_millis(self.created),
@@ -111,6 +117,8 @@ mod tests {
             version: 1,
             account: vec![2; 16],
             profile: "classic".into(),
+            not_before: None,
+            not_after: None,
             created: 1,
             expires: 2,
             finalized: None,

@@ -23,7 +23,8 @@ macro_rules! authorization {
 
 crate::sql! {
     ORDER = "SELECT orders.id, orders.version, accounts.id, orders.profile, orders.created, orders.expires,
-        orders.finalized, orders.public_key, orders.issued, certificates.id, orders.failed, orders.problem, orders.key
+        orders.finalized, orders.public_key, orders.issued, certificates.id, orders.failed, orders.problem, orders.not_before,
+        orders.not_after, orders.key
         FROM orders JOIN accounts ON accounts.key = orders.account
         LEFT JOIN certificates ON certificates.key = orders.certificate WHERE orders.id = ?1";
     AUTHORIZATIONS_OF_ORDER = authorization!(", order_identifiers.type, order_identifiers.value
@@ -61,8 +62,10 @@ pub(super) fn order(connection: &Connection, id: OrderId) -> Result<Option<Store
                 certificate: row.get(9)?,
                 failed: row.get(10)?,
                 problem: row.get(11)?,
+                not_before: row.get(12)?,
+                not_after: row.get(13)?,
             };
-            Ok((order, row.get::<_, i64>(12)?))
+            Ok((order, row.get::<_, i64>(14)?))
         })
         .optional()?;
     let Some((order, key)) = found else { return Ok(None) };

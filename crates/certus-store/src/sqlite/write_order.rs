@@ -14,7 +14,8 @@ use crate::operation::{Reply, settled_challenge};
 use crate::rows::{ChallengeFacts, Place, millis, resolved_column, version_column};
 
 crate::sql! {
-    OPEN_ORDER = "INSERT INTO orders (id, version, account, profile, created, expires) VALUES (?1, 1, ?2, ?3, ?4, ?5)";
+    OPEN_ORDER = "INSERT INTO orders (id, version, account, profile, created, expires, not_before, not_after)
+        VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7)";
     OPEN_AUTHORIZATION = "INSERT INTO authorizations (id, version, account, type, value, created, expires)
         VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6)";
     OFFER_CHALLENGE = "INSERT INTO challenges (id, authorization_key, method, token) VALUES (?1, ?2, ?3, ?4)";
@@ -47,6 +48,8 @@ pub(super) fn open(connection: &Connection, order: &Order, authorizations: &[Aut
         order.profile,
         millis(order.created),
         millis(order.expires),
+        order.validity.not_before.map(millis),
+        order.validity.not_after.map(millis),
     ])?;
     let order_key = connection.last_insert_rowid();
     let mut keys: HashMap<AuthorizationId, i64> = HashMap::with_capacity(authorizations.len());

@@ -46,6 +46,7 @@ pub(super) fn profiles() -> BTreeMap<String, tables::Profile> {
             lifetime: Period(lifetime),
             backdate: backdate(),
             policies: Vec::new(),
+            challenges: None,
             issuers: None,
         };
         (name.to_owned(), profile)

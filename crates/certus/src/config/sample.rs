@@ -88,6 +88,7 @@ key = "state/issuer/{issuer}.key"
 #lifetime = "90d"
 #backdate = "1h"
 #policies = []
+#challenges = ["http-01", "dns-01", "tls-alpn-01"]
 #issuers = {{ ecdsa = "{issuer}", rsa = "{issuer}" }}
 
 #[authority.profiles.shortlived]
@@ -95,6 +96,7 @@ key = "state/issuer/{issuer}.key"
 #lifetime = "6d"
 #backdate = "1h"
 #policies = []
+#challenges = ["http-01", "dns-01", "tls-alpn-01"]
 #issuers = {{ ecdsa = "{issuer}", rsa = "{issuer}" }}
 
 # What may be ordered.

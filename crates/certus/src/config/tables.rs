@@ -89,6 +89,7 @@ pub(super) struct Profile {
     pub(super) backdate: Period,
     #[serde(default)]
     pub(super) policies: Vec<String>,
+    pub(super) challenges: Option<Vec<String>>,
     pub(super) issuers: Option<ByKey>,
 }
 
