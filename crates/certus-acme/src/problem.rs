@@ -247,6 +247,7 @@ mod tests {
             "externalAccountRequired",
             "incorrectResponse",
             "invalidContact",
+            "invalidProfile",
             "malformed",
             "orderNotReady",
             "rateLimited",
