@@ -26,6 +26,9 @@ pub struct NewAccount {
 /// The payload of a POST to the account URL. Other members are ignored (RFC 8555 section 7.3.2).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountUpdate {
+    /// True to agree to the present terms (RFC 8555 section 7.3.3).
+    #[serde(default, rename = "termsOfServiceAgreed", skip_serializing_if = "Option::is_none")]
+    pub terms_of_service_agreed: Option<bool>,
     /// The contacts that replace those before; an empty list leaves none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<Vec<String>>,

@@ -140,6 +140,9 @@ pub struct Problem {
     /// The algorithms that would do, with `badSignatureAlgorithm` (RFC 8555 section 6.2).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub algorithms: Vec<String>,
+    /// Where a person can do what is needed, with `userActionRequired` (RFC 8555 section 7.3.3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
 }
 
 /// A problem as others write it: only the type must be there. RFC 8555 itself shows problems without a status.
@@ -154,12 +157,13 @@ struct Received {
     subproblems: Vec<Subproblem>,
     #[serde(default)]
     algorithms: Vec<String>,
+    instance: Option<String>,
 }
 
 impl From<Received> for Problem {
     fn from(received: Received) -> Self {
-        let Received { kind, detail, status, subproblems, algorithms } = received;
-        Self { kind, detail, status: status.unwrap_or(kind.status()), subproblems, algorithms }
+        let Received { kind, detail, status, subproblems, algorithms, instance } = received;
+        Self { kind, detail, status: status.unwrap_or(kind.status()), subproblems, algorithms, instance }
     }
 }
 
@@ -167,7 +171,8 @@ impl Problem {
     /// A problem with the usual status of its kind.
     #[must_use]
     pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), status: kind.status(), subproblems: Vec::new(), algorithms: Vec::new() }
+        let (subproblems, algorithms) = (Vec::new(), Vec::new());
+        Self { kind, detail: detail.into(), status: kind.status(), subproblems, algorithms, instance: None }
     }
 
     /// The same with another HTTP status.

@@ -85,8 +85,11 @@ fn accounts() {
         (bare.status, bare.contact.len(), bare.orders.as_str(), bare.terms_of_service_agreed),
         (AccountStatus::Deactivated, 0, "", None)
     );
-    check(&AccountUpdate { contact: Some(vec![]), status: None }, r#"{"contact":[]}"#);
-    check(&AccountUpdate { contact: None, status: Some("deactivated".into()) }, r#"{"status":"deactivated"}"#);
+    check(&AccountUpdate { contact: Some(vec![]), ..AccountUpdate::default() }, r#"{"contact":[]}"#);
+    check(
+        &AccountUpdate { status: Some("deactivated".into()), ..AccountUpdate::default() },
+        r#"{"status":"deactivated"}"#,
+    );
 }
 
 #[test]

@@ -42,6 +42,17 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// This run of this process.
     pub process: Process,
+    /// What is said about the service.
+    pub service: Service,
+}
+
+/// What the directory says about the service (RFC 8555 section 7.1.1).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Service {
+    /// The URL of the present terms of service, which every account must have agreed to.
+    pub terms_of_service: Option<String>,
+    /// A URL about the service.
+    pub website: Option<String>,
 }
 
 /// An authority. Cheap to clone; clones are the same authority.
@@ -58,6 +69,7 @@ pub(crate) struct Inner {
     pub(crate) process: ProcessId,
     pub(crate) nonces: NonceBook,
     pub(crate) work: Work,
+    pub(crate) service: Service,
 }
 
 impl Ca {
@@ -67,7 +79,7 @@ impl Ca {
     ///
     /// What the store says.
     pub async fn open(parts: Parts) -> Result<Self, StoreError> {
-        let Parts { store, validator, issuers, clock, process } = parts;
+        let Parts { store, validator, issuers, clock, process, service } = parts;
         let clock_guard = ClockGuard::new(store.newest_time().await?);
         let audit = own_event(clock.now(), Action::ProcessRegistered, process.id.to_string());
         store.register_process(&process, audit).await?;
@@ -84,6 +96,7 @@ impl Ca {
             process: process.id,
             nonces: NonceBook::new(),
             work: Work::new(),
+            service,
         };
         Ok(Self(Arc::new(inner)))
     }
@@ -134,6 +147,12 @@ impl Ca {
 
     pub(crate) fn inner(&self) -> &Inner {
         &self.0
+    }
+
+    /// What is said about the service.
+    #[must_use]
+    pub fn service(&self) -> &Service {
+        &self.0.service
     }
 
     /// The profiles that orders may ask for, each with a sentence about it.

@@ -19,6 +19,9 @@ pub enum CaError {
     /// The thing belongs to another account.
     #[error("the {0} belongs to another account")]
     NotYours(&'static str),
+    /// The terms of service must be agreed to first; the URL of the present ones (RFC 8555 section 7.3.3).
+    #[error("the terms of service at {0} are not agreed to")]
+    Terms(String),
     /// A queue is full.
     #[error("{0}")]
     Busy(&'static str),
@@ -57,7 +60,7 @@ impl CaError {
         match self {
             Self::Busy(_) | Self::Contended | Self::Store(_) => Some(limits::BUSY_AFTER),
             Self::Refused(problem) if problem.kind == ProblemKind::RateLimited => Some(limits::BUSY_AFTER),
-            Self::Refused(_) | Self::NotFound(_) | Self::NotYours(_) | Self::Internal(_) => None,
+            Self::Refused(_) | Self::NotFound(_) | Self::NotYours(_) | Self::Terms(_) | Self::Internal(_) => None,
         }
     }
 
@@ -66,7 +69,7 @@ impl CaError {
     pub fn is_ours(&self) -> bool {
         match self {
             Self::Store(_) | Self::Internal(_) | Self::Contended => true,
-            Self::Refused(_) | Self::NotFound(_) | Self::NotYours(_) | Self::Busy(_) => false,
+            Self::Refused(_) | Self::NotFound(_) | Self::NotYours(_) | Self::Terms(_) | Self::Busy(_) => false,
         }
     }
 }
@@ -81,6 +84,10 @@ impl From<&CaError> for Problem {
             }
             CaError::NotYours(what) => {
                 Self::new(ProblemKind::Unauthorized, format!("this {what} belongs to another account"))
+            }
+            CaError::Terms(url) => {
+                let detail = format!("read the terms of service at {url} and agree to them: send termsOfServiceAgreed");
+                Self { instance: Some(url.clone()), ..Self::new(ProblemKind::UserActionRequired, detail) }
             }
             CaError::Busy(detail) => Self::new(ProblemKind::RateLimited, *detail).with_status(503),
             CaError::Contended | CaError::Store(_) => Self::new(

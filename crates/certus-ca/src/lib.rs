@@ -19,5 +19,5 @@ pub mod ports;
 pub mod state;
 mod work;
 
-pub use ca::{Ca, Parts};
+pub use ca::{Ca, Parts, Service};
 pub use error::CaError;

@@ -10,7 +10,7 @@ use http::{HeaderValue, StatusCode, header};
 /// A refusal on its way to a client.
 #[derive(Debug)]
 pub(crate) struct ErrorResponse {
-    problem: Problem,
+    problem: Box<Problem>,
     retry_after: Option<Duration>,
     ours: Option<String>,
 }
@@ -27,7 +27,7 @@ impl ErrorResponse {
 
 impl From<Problem> for ErrorResponse {
     fn from(problem: Problem) -> Self {
-        Self { problem, retry_after: None, ours: None }
+        Self { problem: Box::new(problem), retry_after: None, ours: None }
     }
 }
 
@@ -40,7 +40,7 @@ impl From<JwsError> for ErrorResponse {
 impl From<CaError> for ErrorResponse {
     fn from(error: CaError) -> Self {
         let ours = error.is_ours().then(|| with_causes(&error));
-        Self { problem: Problem::from(&error), retry_after: error.retry_after(), ours }
+        Self { problem: Box::new(Problem::from(&error)), retry_after: error.retry_after(), ours }
     }
 }
 
@@ -64,7 +64,14 @@ impl IntoResponse for ErrorResponse {
         if let Some(wait) = self.retry_after {
             headers.insert(header::RETRY_AFTER, seconds(wait));
         }
-        let Problem { kind, detail, .. } = self.problem;
+        let Problem { kind, detail, instance, .. } = *self.problem;
+        // RFC 8555 section 7.3.3: what a person is to do is to agree to these.
+        let terms = instance.filter(|_| kind == ProblemKind::UserActionRequired);
+        if let Some(terms) =
+            terms.and_then(|url| HeaderValue::try_from(format!("<{url}>;rel=\"terms-of-service\"")).ok())
+        {
+            headers.append(header::LINK, terms);
+        }
         response.extensions_mut().insert(Refusal { kind, detail, ours: self.ours });
         response
     }

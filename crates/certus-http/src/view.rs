@@ -11,7 +11,7 @@ pub(crate) fn account(account: &Account) -> acme::Account {
     acme::Account {
         status: account.status(),
         contact: account.contact.clone(),
-        terms_of_service_agreed: None,
+        terms_of_service_agreed: account.terms.is_some().then_some(true),
         // Not offered yet: no URL is shown that does not answer.
         orders: String::new(),
     }

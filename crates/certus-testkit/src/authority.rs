@@ -11,7 +11,7 @@ use certus_acme::ChallengeType;
 use certus_ca::id::ProcessId;
 use certus_ca::issuers::{Issuers, ProfileRule, crl_url, issuer_url};
 use certus_ca::ports::{Process, Store, Validator};
-use certus_ca::{Ca, Parts, keep};
+use certus_ca::{Ca, Parts, Service, keep};
 use certus_http::limits::MAX_CONNECTIONS;
 use certus_http::{PkiSite, Urls};
 use certus_pki::{
@@ -52,6 +52,8 @@ pub struct Setup {
     pub second_root: bool,
     /// Name constraints of the issuer. The listener is `localhost`, which they must permit.
     pub permitted: Vec<DnsName>,
+    /// What the directory says about it.
+    pub service: Service,
     /// The name of the one profile.
     pub profile: String,
     /// The challenges that it takes.
@@ -88,6 +90,7 @@ impl Setup {
             key: KeyAlgorithm::EcP256,
             second_root: false,
             permitted: Vec::new(),
+            service: Service::default(),
             profile: "classic".to_owned(),
             challenges: ChallengeType::ALL.to_vec(),
             lifetime: Duration::from_secs(90 * 24 * 3600),
@@ -250,7 +253,8 @@ impl TestAuthority {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
-        let parts = Parts { store: setup.store, validator, issuers, clock: setup.clock, process };
+        let parts =
+            Parts { store: setup.store, validator, issuers, clock: setup.clock, process, service: setup.service };
         let ca = Ca::open(parts).await?;
         keep::publish_crls(&ca).await?;
         let tls = own_tls(&ca, own_names(!setup.permitted.is_empty())?).await?;

@@ -106,7 +106,15 @@ pub(crate) async fn authority(config: &Config, surroundings: &Surroundings, hook
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let started = clock.now();
-    let ca = Ca::open(Parts { store, validator: Arc::new(validator), issuers, clock, process }).await?;
+    let ca = Ca::open(Parts {
+        store,
+        validator: Arc::new(validator),
+        issuers,
+        clock,
+        process,
+        service: config.service.clone(),
+    })
+    .await?;
     let site = PkiSite {
         ca: ca.clone(),
         base_path: config.pki_url.path().to_owned(),

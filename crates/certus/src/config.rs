@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use certus_acme::ChallengeType;
+use certus_ca::Service;
 use certus_http::limits::MAX_SHARDS;
 use certus_pki::ObjectIdentifier;
 
@@ -59,6 +60,8 @@ pub struct Config {
     pub crl_shards: u32,
     /// Where the passphrase of the keys is that seal what is secret in the store.
     pub sealing: SecretSource,
+    /// What the directory says about the service.
+    pub service: Service,
     /// How control of names is seen.
     pub validation: certus_validate::Config,
     /// Where everything is remembered.
@@ -260,6 +263,10 @@ impl Config {
             default_profile: authority.default_profile,
             crl_shards: authority.crl_shards,
             sealing,
+            service: Service {
+                terms_of_service: web_url("terms_of_service", authority.terms_of_service)?,
+                website: web_url("website", authority.website)?,
+            },
             validation: certus_validate::Config {
                 http_port,
                 https_port,
@@ -355,6 +362,16 @@ fn resolve_profiles(
         profiles.insert(name, Profile { description, lifetime, backdate, policies, challenges, ecdsa, rsa });
     }
     Ok(profiles)
+}
+
+/// A URL that clients show to people.
+fn web_url(setting: &str, text: Option<String>) -> Result<Option<String>, String> {
+    let Some(text) = text else { return Ok(None) };
+    let good = |url: &url::Url| matches!(url.scheme(), "https" | "http") && url.has_host();
+    match url::Url::parse(&text).ok().filter(good) {
+        Some(url) => Ok(Some(url.into())),
+        None => Err(format!("{setting} = {text:?} is no URL; write https://HOST/PATH")),
+    }
 }
 
 fn challenge_type(text: &str, place: &str) -> Result<ChallengeType, String> {

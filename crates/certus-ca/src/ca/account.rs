@@ -61,16 +61,22 @@ impl Ca {
             let detail = "no account has this key; leave out onlyReturnExisting to make one";
             return Err(CaError::refused(ProblemKind::AccountDoesNotExist, detail));
         }
+        let terms = &self.inner().service.terms_of_service;
+        let agreed = wish.terms_of_service_agreed == Some(true);
+        if let Some(url) = terms.as_ref().filter(|_| !agreed) {
+            return Err(CaError::Terms(url.clone()));
+        }
         let contact = wish.contact.clone().unwrap_or_default();
         policy::contacts::check(&contact)?;
         let now = self.now();
-        let account = Account::open(key.clone(), contact, now);
+        let account = Account { terms: terms.clone(), ..Account::open(key.clone(), contact, now) };
         let audit = account_event(now, account.id, Action::AccountCreated, account.id, request);
         store.create_account(&account, audit).await?;
         Ok(Opened::Created(account))
     }
 
-    /// Changes an account's contacts or deactivates it (RFC 8555 sections 7.3.2 and 7.3.6). Other members are ignored.
+    /// Changes an account's contacts, agrees to the present terms or deactivates it (RFC 8555 sections 7.3.2, 7.3.3 and
+    /// 7.3.6). Other members are ignored.
     ///
     /// # Errors
     ///
@@ -86,11 +92,14 @@ impl Ca {
             Some("deactivated") => return self.deactivate_account(request, account.id).await,
             Some(_) => return Err(CaError::malformed("an account's status can only be set to \"deactivated\"")),
         }
-        let Some(contact) = update.contact.as_ref().filter(|contact| **contact != account.contact) else {
+        let contact = update.contact.as_ref().unwrap_or(&account.contact);
+        let agreed = update.terms_of_service_agreed == Some(true);
+        let terms = if agreed { &self.inner().service.terms_of_service } else { &account.terms };
+        if *contact == account.contact && *terms == account.terms {
             return Ok(account.clone());
-        };
+        }
         policy::contacts::check(contact)?;
-        let change = |account: Account| Account { contact: contact.clone(), ..account };
+        let change = |account: Account| Account { contact: contact.clone(), terms: terms.clone(), ..account };
         retry_conflicts!(self.change_account(request, account.id, Action::AccountUpdated, &change).await)
     }
 
@@ -133,6 +142,14 @@ impl Ca {
         let audit = account_event(self.now(), id, Action::AccountKeyChanged, id, request);
         store.update_account(version, &changed, audit).await?;
         Ok(KeyChanged::Done(changed))
+    }
+
+    /// Sees that an account has agreed to the present terms, if there are any (RFC 8555 section 7.3.3).
+    pub(super) fn agreed(&self, account: &Account) -> Result<(), CaError> {
+        match &self.inner().service.terms_of_service {
+            Some(url) if account.terms.as_ref() != Some(url) => Err(CaError::Terms(url.clone())),
+            Some(_) | None => Ok(()),
+        }
     }
 
     async fn deactivate_account(&self, request: RequestId, id: AccountId) -> Result<Account, CaError> {

@@ -38,6 +38,7 @@ impl Ca {
         account: &Account,
         wish: &NewOrder,
     ) -> Result<OrderAndAuthorizations, CaError> {
+        self.agreed(account)?;
         let (name, rule) = self.wished_profile(wish)?;
         // RFC 8555 section 7.4: what cannot be done is refused, never dropped.
         let validity = wished_validity(wish)?;

@@ -23,6 +23,8 @@ pub struct Account {
     pub key: Jwk,
     /// Contact URLs, in the order given.
     pub contact: Vec<String>,
+    /// The URL of the terms of service that its owner agreed to, if any.
+    pub terms: Option<String>,
     /// When it was made.
     pub created: Timestamp,
     /// When its owner deactivated it, if ever. Final (RFC 8555 section 7.3.6).
@@ -33,7 +35,7 @@ impl Account {
     /// A new account.
     #[must_use]
     pub fn open(key: Jwk, contact: Vec<String>, now: Timestamp) -> Self {
-        Self { id: AccountId::random(), key, contact, created: now, deactivated: None }
+        Self { id: AccountId::random(), key, contact, terms: None, created: now, deactivated: None }
     }
 
     /// The status a client sees.

@@ -237,7 +237,10 @@ async fn nothing_is_signed_for_an_account_that_was_closed_or_on_proofs_that_have
         assert!(client.finalize(&order.value, &request()).await.is_err());
         if age.is_zero() {
             let url = client.account_url().unwrap();
-            let closed = certus_acme::AccountUpdate { status: Some("deactivated".to_owned()), contact: None };
+            let closed = certus_acme::AccountUpdate {
+                status: Some("deactivated".to_owned()),
+                ..certus_acme::AccountUpdate::default()
+            };
             client.post(&url, &closed).await.unwrap();
         }
         world.clock.advance(age);

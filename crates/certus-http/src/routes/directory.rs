@@ -15,7 +15,12 @@ pub(super) async fn read(State(app): State<App>) -> Response {
         new_account: app.urls.of(NEW_ACCOUNT),
         new_order: app.urls.of(NEW_ORDER),
         key_change: Some(app.urls.of(KEY_CHANGE)),
-        meta: Some(DirectoryMeta { profiles: Some(app.ca.profiles()), ..DirectoryMeta::default() }),
+        meta: Some(DirectoryMeta {
+            terms_of_service: app.ca.service().terms_of_service.clone(),
+            website: app.ca.service().website.clone(),
+            profiles: Some(app.ca.profiles()),
+            ..DirectoryMeta::default()
+        }),
         ..Directory::default()
     };
     json(StatusCode::OK, &directory)

@@ -31,4 +31,5 @@ mod section_7_4_finalize;
 mod section_7_4_orders;
 mod section_7_5_authorizations;
 mod section_8_challenges;
+mod terms;
 mod weak_keys;

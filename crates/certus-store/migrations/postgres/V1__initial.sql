@@ -8,6 +8,7 @@ CREATE TABLE accounts (
     thumbprint BYTEA NOT NULL UNIQUE CHECK (octet_length(thumbprint) = 32),
     jwk TEXT NOT NULL,
     contact TEXT NOT NULL,
+    terms TEXT,
     created BIGINT NOT NULL,
     deactivated BIGINT
 );

@@ -8,6 +8,7 @@ CREATE TABLE accounts (
     thumbprint BLOB NOT NULL UNIQUE CHECK (length(thumbprint) = 32),
     jwk TEXT NOT NULL,
     contact TEXT NOT NULL,
+    terms TEXT,
     created INTEGER NOT NULL,
     deactivated INTEGER
 ) STRICT;

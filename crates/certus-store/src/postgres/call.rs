@@ -39,7 +39,8 @@ pub(super) fn call(transaction: &Transaction) -> Result<Call, StoreError> {
             let deactivated = account.deactivated.map(millis);
             let (thumbprint, jwk) =
                 (account.key.thumbprint().as_bytes().to_vec(), account.key.canonical_json().to_owned());
-            let more = values![id, version_column(*read), thumbprint, jwk, contact(account)?, deactivated];
+            let terms = account.terms.clone();
+            let more = values![id, version_column(*read), thumbprint, jwk, contact(account)?, deactivated, terms];
             audited(sql_order::UPDATE_ACCOUNT, more)
         }
         Operation::OpenOrder { order, authorizations } => {
@@ -174,6 +175,7 @@ fn create_account(account: &Account, contact: String) -> Vec<Value> {
         contact,
         millis(account.created),
         account.deactivated.map(millis),
+        account.terms.clone(),
     ]
 }
 

@@ -216,6 +216,7 @@ fn account(row: Option<Row>) -> Result<Option<Stored<Account>>, StoreError> {
         contact: column(&row, 3)?,
         created: column(&row, 4)?,
         deactivated: column(&row, 5)?,
+        terms: column(&row, 6)?,
     };
     account.into_state().map(Some)
 }

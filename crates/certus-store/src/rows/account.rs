@@ -17,6 +17,7 @@ pub(crate) struct AccountRow<'a> {
     pub(crate) contact: &'a str,
     pub(crate) created: i64,
     pub(crate) deactivated: Option<i64>,
+    pub(crate) terms: Option<String>,
 }
 
 impl AccountRow<'_> {
@@ -27,6 +28,7 @@ impl AccountRow<'_> {
             id: AccountId::from_bytes(place.octets("id", self.id)?),
             key: Jwk::parse(self.jwk).ok().ok_or_else(|| place.inconsistent("jwk"))?,
             contact: serde_json::from_str(self.contact).ok().ok_or_else(|| place.inconsistent("contact"))?,
+            terms: self.terms,
             created: Timestamp::from_unix_millis(self.created),
             deactivated: self.deactivated.map(Timestamp::from_unix_millis),
         };

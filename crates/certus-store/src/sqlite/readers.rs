@@ -30,8 +30,8 @@ use crate::rows::{AccountRow, millis};
 const MAX_IDLE: usize = 8;
 
 crate::sql! {
-    ACCOUNT = "SELECT id, version, jwk, contact, created, deactivated FROM accounts WHERE id = ?1";
-    ACCOUNT_BY_KEY = "SELECT id, version, jwk, contact, created, deactivated FROM accounts WHERE thumbprint = ?1";
+    ACCOUNT = "SELECT id, version, jwk, contact, created, deactivated, terms FROM accounts WHERE id = ?1";
+    ACCOUNT_BY_KEY = "SELECT id, version, jwk, contact, created, deactivated, terms FROM accounts WHERE thumbprint = ?1";
     OPEN_ORDERS = "SELECT count(*) FROM orders JOIN accounts ON accounts.key = orders.account
         WHERE accounts.id = ?1 AND orders.closed IS NULL AND orders.expires > ?2";
     OPEN_AUTHORIZATIONS = "SELECT count(*) FROM authorizations JOIN accounts ON accounts.key = authorizations.account
@@ -202,6 +202,7 @@ fn account(connection: &Connection, statement: &str, value: &[u8]) -> Result<Opt
                 contact: row.get_ref(3)?.as_str()?,
                 created: row.get(4)?,
                 deactivated: row.get(5)?,
+                terms: row.get(6)?,
             };
             Ok(account.into_state())
         })

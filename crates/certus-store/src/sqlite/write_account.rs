@@ -9,9 +9,10 @@ use crate::operation::Reply;
 use crate::rows::{Place, millis, version_column};
 
 crate::sql! {
-    CREATE = "INSERT INTO accounts (id, version, thumbprint, jwk, contact, created, deactivated)
-        VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6)";
-    UPDATE = "UPDATE accounts SET version = version + 1, thumbprint = ?3, jwk = ?4, contact = ?5, deactivated = ?6
+    CREATE = "INSERT INTO accounts (id, version, thumbprint, jwk, contact, created, deactivated, terms)
+        VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    UPDATE = "UPDATE accounts SET version = version + 1, thumbprint = ?3, jwk = ?4, contact = ?5, deactivated = ?6,
+        terms = ?7
         WHERE id = ?1 AND version = ?2";
     KEY = "SELECT key FROM accounts WHERE id = ?1";
 }
@@ -24,6 +25,7 @@ pub(super) fn create(connection: &Connection, account: &Account) -> Result<Reply
         contact_column(account)?,
         millis(account.created),
         account.deactivated.map(millis),
+        account.terms,
     ])?;
     Ok(Reply::Done)
 }
@@ -36,6 +38,7 @@ pub(super) fn update(connection: &Connection, read: Version, account: &Account) 
         account.key.canonical_json(),
         contact_column(account)?,
         account.deactivated.map(millis),
+        account.terms,
     ])?;
     if changed == 1 { Ok(Reply::Done) } else { Err(StoreError::Conflict.into()) }
 }

@@ -59,6 +59,9 @@ external_url = {external_url}
 # Where certificates say that their issuer and CRL are: plain http, since clients fetch them before they can trust TLS.
 pki_url = {pki_url}
 
+# terms_of_service = "https://…" names the terms that every account has to agree to (a new URL is new terms, to which all
+# have to agree anew), website = "https://…" a page about this authority. The directory shows them.
+
 # Where the two are listened for. ACME is spoken over TLS only, with a certificate of the authority's own.
 listen = "{listen}"
 pki_listen = "{pki_listen}"

@@ -37,6 +37,8 @@ pub(super) struct File {
 pub(super) struct Authority {
     pub(super) external_url: ExternalUrl,
     pub(super) pki_url: PkiUrl,
+    pub(super) terms_of_service: Option<String>,
+    pub(super) website: Option<String>,
     pub(super) listen: SocketAddr,
     pub(super) pki_listen: SocketAddr,
     #[serde(default = "defaults::root")]
