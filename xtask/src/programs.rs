@@ -35,6 +35,11 @@ pub(crate) enum Source {
 
 use Source::{CargoInstall, Debian, PythonEnvironment, Rust};
 
+/// Certbot's plug-in for dynamic updates of the DNS; it brings Certbot along.
+const CERTBOT_RFC2136: &str = "python3-certbot-dns-rfc2136";
+/// Where that package puts it.
+const CERTBOT_RFC2136_FOLDER: &str = "/usr/lib/python3/dist-packages/certbot_dns_rfc2136";
+
 /// Every outside program.
 pub(crate) const PROGRAMS: &[Program] = &[
     Program { name: "cargo", source: Rust("cargo"), purpose: "builds and tests" },
@@ -51,8 +56,14 @@ pub(crate) const PROGRAMS: &[Program] = &[
     Program { name: "script", source: Debian("bsdutils"), purpose: "gives a program a terminal" },
     Program { name: "openssl", source: Debian("openssl"), purpose: "verifies and prints certificates, CRLs and keys" },
     Program { name: "curl", source: Debian("curl"), purpose: "asks the authority as a person would" },
-    Program { name: "certbot", source: Debian("certbot"), purpose: "obtains certificates: a client we did not write" },
+    Program {
+        name: "certbot",
+        source: Debian(CERTBOT_RFC2136),
+        purpose: "obtains certificates: a client we did not write",
+    },
     Program { name: "lego", source: Debian("lego"), purpose: "obtains certificates: a client we did not write" },
+    Program { name: "named", source: Debian("bind9"), purpose: "the name server whose zone clients change" },
+    Program { name: "cp", source: Debian("coreutils"), purpose: "copies BIND's server out of AppArmor's reach" },
     Program { name: "keytool", source: Debian("default-jre-headless"), purpose: "accepts chain and names" },
     Program { name: "postgres", source: Debian("postgresql"), purpose: "the server that tests of the store start" },
     Program { name: "initdb", source: Debian("postgresql"), purpose: "makes the database cluster of a test" },
@@ -71,6 +82,8 @@ impl Program {
         match self.source {
             // Debian ships python3 without what makes environments; the package named in the table adds it.
             Debian("python3-venv") => found.is_some_and(|python| can_make_environments(&python)),
+            // Certbot without the plug-in obtains no wildcard.
+            Debian(CERTBOT_RFC2136) => found.is_some() && Path::new(CERTBOT_RFC2136_FOLDER).is_dir(),
             // Another version of pkilint than the one that is asked for is as good as none.
             PythonEnvironment => found.is_some() && python_environment_is_current(),
             Debian(_) | Rust(_) | CargoInstall => found.is_some(),

@@ -9,6 +9,7 @@
 //! - [`http_target`]: web servers for http-01, which keep a log of who asked.
 //! - [`faulty_store`], [`faulty_signer`], [`recording_signer`], [`refusing_signer`]: the real ones, which fail or keep a record when told to.
 //! - [`name_server`]: a DNS server that answers as a test says.
+//! - [`bind`]: a BIND whose zone clients may change.
 //! - [`postgres`]: a PostgreSQL server.
 //! - [`ports`]: ports that stay free until they are used.
 //! - [`ready`]: waiting for a program to say that it serves.
@@ -16,6 +17,7 @@
 //! Deliberately absent: mocks. What the authority talks to here is real, only small.
 
 pub mod authority;
+pub mod bind;
 pub mod challenge_certificate;
 pub mod client;
 pub mod csr;
@@ -36,6 +38,7 @@ pub mod tls_alpn_target;
 pub mod unix;
 
 pub use authority::{Hierarchy, Setup, TestAuthority};
+pub use bind::BindServer;
 pub use challenge_certificate::{AcmeIdentifier, AltName, ChallengeCertificate};
 pub use client::{ClientError, Resource, TestClient};
 pub use csr::{CsrExtension, CsrOptions, NamesIn, csr};

@@ -4,42 +4,55 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use certus_testkit::name_server::{NameServer, Reply, ResponseCode, address};
-use certus_testkit::{RawHttp, free_ports};
+use certus_testkit::{BindServer, RawHttp, free_ports};
 
 /// The program under test.
 pub(crate) const CERTUS: &str = env!("CARGO_BIN_EXE_certus");
-/// What every name of these tests ends in; the test's name server sends it all to loopback.
-pub(crate) const ZONE: &str = "peers.test";
+/// What every name of these tests ends in.
+const ZONE: &str = "peers.test";
+/// Every name is this machine, and the records that control one name are kept beneath another.
+const RECORDS: &[&str] = &["* IN A 127.0.0.1", "_acme-challenge.alias IN CNAME records.wild"];
 /// How long a start may take on a machine that is busy with other tests.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A running authority. Dropping it ends it.
+/// A running authority, and the name server that it asks. Dropping it ends both.
 #[derive(Debug)]
 pub(crate) struct Authority {
     process: Child,
+    pub(crate) names: BindServer,
     pub(crate) dir: PathBuf,
     pub(crate) directory_url: String,
     pub(crate) http_01_port: u16,
+    pub(crate) tls_alpn_01_port: u16,
 }
 
 impl Authority {
     /// Sets up and starts an authority in `dir` with that store.
     pub(crate) async fn start(dir: &Path, store: &str) -> Self {
-        let [acme, pki, http_01_port] = free_ports();
+        let [acme, pki, http_01_port, tls_alpn_01_port] = free_ports();
         Self::init(dir, store, acme, pki);
-        let names = NameServer::start(|question| match question.name.ends_with(ZONE) {
-            true => Reply::Records(vec![address(&question.name, [127, 0, 0, 1].into())]),
-            false => Reply::Code(ResponseCode::NXDomain),
-        });
+        let names = BindServer::start(ZONE, RECORDS).await.unwrap();
         let settings = format!(
-            "\n[authority.validation]\nhttp_port = {http_01_port}\nresolvers = [\"{}\"]\npermit = [\"127.0.0.0/8\"]\n",
+            "\n[authority.validation]\nhttp_port = {http_01_port}\ntls_alpn_port = {tls_alpn_01_port}\n\
+             resolvers = [\"{}\"]\npermit = [\"127.0.0.0/8\"]\n",
             names.address
         );
         let file = dir.join("certus.toml");
         let text = std::fs::read_to_string(&file).unwrap() + &settings;
         std::fs::write(&file, text).unwrap();
-        Self::serve(dir, acme, http_01_port).await
+        let log = std::fs::File::create(dir.join("log")).unwrap();
+        let process = Command::new(CERTUS)
+            .args(["ca", "serve", "--dir"])
+            .arg(dir)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let directory_url = format!("https://localhost:{acme}/directory");
+        let mut authority = Self { process, names, dir: dir.to_owned(), directory_url, http_01_port, tls_alpn_01_port };
+        authority.wait_until_it_answers().await;
+        authority
     }
 
     fn init(dir: &Path, store: &str, acme: u16, pki: u16) {
@@ -52,23 +65,6 @@ impl Authority {
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
-
-    /// Starts what was set up before.
-    pub(crate) async fn serve(dir: &Path, acme: u16, http_01_port: u16) -> Self {
-        let log = std::fs::File::create(dir.join("log")).unwrap();
-        let process = Command::new(CERTUS)
-            .args(["ca", "serve", "--dir"])
-            .arg(dir)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        let directory_url = format!("https://localhost:{acme}/directory");
-        let mut authority = Self { process, dir: dir.to_owned(), directory_url, http_01_port };
-        authority.wait_until_it_answers().await;
-        authority
     }
 
     async fn wait_until_it_answers(&mut self) {

@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use certus_testkit::BindServer;
+use certus_testkit::unix::make_private;
+
 use crate::authority::Authority;
 
 /// Where a client put what it obtained.
@@ -12,7 +15,7 @@ pub(crate) struct Obtained {
     pub(crate) key: PathBuf,
 }
 
-/// Debian's Certbot, standalone.
+/// Debian's Certbot.
 #[derive(Debug)]
 pub(crate) struct Certbot<'a> {
     pub(crate) authority: &'a Authority,
@@ -29,13 +32,37 @@ impl Certbot<'_> {
         command
     }
 
-    pub(crate) fn obtain(&self, names: &[&str]) -> Obtained {
+    fn obtain_by(&self, names: &[&str], how: &[&str]) -> Obtained {
         let mut command = self.command();
-        command.args(["certonly", "--standalone", "--http-01-port", &self.authority.http_01_port.to_string()]);
+        command.arg("certonly").args(how);
         command.args(["--server", &self.authority.directory_url, "--agree-tos", "--register-unsafely-without-email"]);
         command.args(names.iter().flat_map(|name| ["-d", name]));
         succeeded(&command.output().unwrap());
         self.obtained(names)
+    }
+
+    /// By http-01, standalone.
+    pub(crate) fn obtain(&self, names: &[&str]) -> Obtained {
+        self.obtain_by(names, &["--standalone", "--http-01-port", &self.authority.http_01_port.to_string()])
+    }
+
+    /// By dns-01, changing the zone (RFC 2136).
+    pub(crate) fn obtain_by_dns(&self, names: &[&str]) -> Obtained {
+        let BindServer { address, key, .. } = &self.authority.names;
+        let settings = [
+            ("server", address.ip().to_string()),
+            ("port", address.port().to_string()),
+            ("name", key.name.to_owned()),
+            ("secret", key.secret.clone()),
+            ("algorithm", "HMAC-SHA256".to_owned()),
+        ];
+        let file = self.dir.join("rfc2136.ini");
+        let lines: String = settings.map(|(setting, value)| format!("dns_rfc2136_{setting} = {value}\n")).concat();
+        std::fs::write(&file, lines).unwrap();
+        make_private(&file).unwrap();
+        let file = file.to_str().unwrap();
+        let at_once = ["--dns-rfc2136-propagation-seconds", "0"];
+        self.obtain_by(names, &[&["--dns-rfc2136", "--dns-rfc2136-credentials", file], &at_once[..]].concat())
     }
 
     pub(crate) fn renew(&self, names: &[&str]) -> Obtained {
@@ -60,24 +87,55 @@ pub(crate) struct Lego<'a> {
 }
 
 impl Lego<'_> {
-    fn run(&self, names: &[&str], words: &[&str]) -> Obtained {
+    fn run(&self, names: &[&str], how: &[&str], variables: &[(&str, &str)], words: &[&str]) -> Obtained {
         let mut command = Command::new("lego");
-        command.env("LEGO_CA_CERTIFICATES", self.authority.root());
+        command.env("LEGO_CA_CERTIFICATES", self.authority.root()).envs(variables.iter().copied());
         command.args(["--server", &self.authority.directory_url, "--accept-tos", "--email", "admin@peers.test"]);
-        command.arg("--path").arg(&self.dir).args(["--http", "--http.port"]);
-        command.arg(format!(":{}", self.authority.http_01_port));
+        command.arg("--path").arg(&self.dir).args(how);
         command.args(names.iter().flat_map(|name| ["--domains", name])).args(words);
         succeeded(&command.output().unwrap());
-        let file = |extension: &str| self.dir.join("certificates").join(format!("{}.{extension}", names[0]));
+        let name = names[0].replace('*', "_");
+        let file = |extension: &str| self.dir.join("certificates").join(format!("{name}.{extension}"));
         Obtained { leaf_and_chain: file("crt"), key: file("key") }
     }
 
-    pub(crate) fn obtain(&self, names: &[&str]) -> Obtained {
-        self.run(names, &["run"])
+    fn by_http(&self, names: &[&str], words: &[&str]) -> Obtained {
+        self.run(names, &["--http", "--http.port", &format!(":{}", self.authority.http_01_port)], &[], words)
     }
 
+    /// By http-01.
+    pub(crate) fn obtain(&self, names: &[&str]) -> Obtained {
+        self.by_http(names, &["run"])
+    }
+
+    /// By http-01.
     pub(crate) fn renew(&self, names: &[&str]) -> Obtained {
-        self.run(names, &["renew", "--no-random-sleep", "--days", "365"])
+        self.by_http(names, &["renew", "--no-random-sleep", "--days", "365"])
+    }
+
+    /// By tls-alpn-01.
+    pub(crate) fn obtain_by_tls_alpn(&self, names: &[&str]) -> Obtained {
+        let address = format!("127.0.0.1:{}", self.authority.tls_alpn_01_port);
+        self.run(names, &["--tls", "--tls.port", &address], &[], &["run"])
+    }
+
+    /// By dns-01, changing the zone (RFC 2136), at the end of aliases.
+    pub(crate) fn obtain_by_dns(&self, names: &[&str]) -> Obtained {
+        let BindServer { address, key, .. } = &self.authority.names;
+        let address = address.to_string();
+        let variables = [
+            ("RFC2136_NAMESERVER", address.as_str()),
+            ("RFC2136_TSIG_KEY", key.name),
+            ("RFC2136_TSIG_SECRET", &key.secret),
+            ("RFC2136_TSIG_ALGORITHM", "hmac-sha256."),
+            // Seconds: the zone has one server, which answers anew as soon as it is told.
+            ("RFC2136_POLLING_INTERVAL", "0"),
+            ("RFC2136_SEQUENCE_INTERVAL", "0"),
+            // Later versions follow aliases without being told.
+            ("LEGO_EXPERIMENTAL_CNAME_SUPPORT", "true"),
+        ];
+        // Without the last flag lego asks the zone's servers at port 53.
+        self.run(names, &["--dns", "rfc2136", "--dns.resolvers", &address, "--dns.disable-cp"], &variables, &["run"])
     }
 }
 
