@@ -23,6 +23,13 @@ pub struct Authorization {
     pub wildcard: Option<bool>,
 }
 
+/// The payload of newAuthz (RFC 8555 section 7.4.1). Unknown members are ignored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewAuthorization {
+    /// What control is to be proved of.
+    pub identifier: RawIdentifier,
+}
+
 /// The payload of a POST to an authorization URL (RFC 8555 section 7.5.2).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthorizationUpdate {

@@ -26,7 +26,7 @@ pub mod status;
 pub mod token;
 
 pub use account::{Account, AccountUpdate, NewAccount};
-pub use authorization::{Authorization, AuthorizationUpdate};
+pub use authorization::{Authorization, AuthorizationUpdate, NewAuthorization};
 pub use challenge::Challenge;
 pub use challenge_type::ChallengeType;
 pub use contact::{ContactError, check_contact};

@@ -60,6 +60,8 @@ actions! {
     AccountDeactivated => "account.deactivated";
     /// An order and its authorizations were made.
     OrderOpened => "order.opened";
+    /// An authorization was made ahead of orders.
+    AuthorizationOpened => "authorization.opened";
     /// A challenge is being validated.
     ValidationBegun => "validation.begun";
     /// An authorization became valid or invalid.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use certus_acme::{ChallengeType, Identifier};
 use certus_pki::{Issuer, Profile, PublicKey, PublicKeyKind, Publications, Timestamp, Validity, ValidityError};
@@ -15,6 +16,8 @@ pub struct ProfileRule {
     pub description: String,
     /// The ways to prove control of what it certifies; what has none left cannot be certified by it.
     pub challenges: Vec<ChallengeType>,
+    /// How long after it was met an authorization may serve later orders of this profile; zero for its own order alone.
+    pub reuse: Duration,
     /// Signs certificates for elliptic-curve keys.
     pub ecdsa: Arc<Issuer>,
     /// Signs certificates for RSA keys.

@@ -45,6 +45,8 @@ pub struct OpenCounts {
     pub orders: u64,
     /// Authorizations neither validated nor failed nor deactivated nor expired.
     pub authorizations: u64,
+    /// Authorizations that may serve later orders, neither failed nor deactivated nor expired.
+    pub reusable: u64,
 }
 
 /// One signed certificate revocation list.
@@ -141,7 +143,19 @@ pub trait Store: Debug + Send + Sync {
     /// How much the account has open at `now`.
     async fn open_counts(&self, account: AccountId, now: Timestamp) -> Result<OpenCounts, StoreError>;
 
-    /// Keeps a new order and its new authorizations.
+    /// Keeps an authorization that no order was made for.
+    async fn open_authorization(&self, authorization: &Authorization, audit: AuditEvent) -> Result<(), StoreError>;
+
+    /// Of the account's authorizations that may serve later orders, the newest for each of these identifiers that was met and
+    /// is neither deactivated nor expired at `now`.
+    async fn reusable_authorizations(
+        &self,
+        account: AccountId,
+        identifiers: &[Identifier],
+        now: Timestamp,
+    ) -> Result<Vec<Authorization>, StoreError>;
+
+    /// Keeps a new order and its new authorizations; others that it names are there already.
     async fn open_order(
         &self,
         order: &Order,

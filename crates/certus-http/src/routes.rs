@@ -29,6 +29,7 @@ pub(crate) const NEW_NONCE: &str = "/acme/new-nonce";
 pub(crate) const NEW_ACCOUNT: &str = "/acme/new-account";
 pub(crate) const NEW_ORDER: &str = "/acme/new-order";
 pub(crate) const KEY_CHANGE: &str = "/acme/key-change";
+pub(crate) const NEW_AUTHZ: &str = "/acme/new-authz";
 
 /// What handlers work with.
 #[derive(Debug, Clone)]
@@ -50,6 +51,7 @@ pub fn acme(ca: Ca, urls: Urls) -> Router {
         .route(NEW_ACCOUNT, post(account::new_account))
         .route("/acme/acct/{id}", post(account::account))
         .route(KEY_CHANGE, post(key_change::key_change))
+        .route(NEW_AUTHZ, post(authorization::new_authorization))
         .route(NEW_ORDER, post(order::new_order))
         .route("/acme/order/{id}", post(order::read))
         .route("/acme/order/{id}/finalize", post(order::finalize))

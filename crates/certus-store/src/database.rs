@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use certus_acme::Thumbprint;
+use certus_acme::{Identifier, Thumbprint};
 use certus_ca::audit::AuditEvent;
 use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId, ProcessId};
 use certus_ca::job::{Job, Lease, LeasedJob, Task};
@@ -61,6 +61,19 @@ impl Store for Database {
 
     async fn open_counts(&self, account: AccountId, now: Timestamp) -> Result<OpenCounts, StoreError> {
         self.reads.open_counts(account, now).await
+    }
+
+    async fn open_authorization(&self, authorization: &Authorization, audit: AuditEvent) -> Result<(), StoreError> {
+        self.write(Operation::OpenAuthorization { authorization: authorization.clone() }, audit).await
+    }
+
+    async fn reusable_authorizations(
+        &self,
+        account: AccountId,
+        identifiers: &[Identifier],
+        now: Timestamp,
+    ) -> Result<Vec<Authorization>, StoreError> {
+        self.reads.reusable_authorizations(account, identifiers, now).await
     }
 
     async fn open_order(

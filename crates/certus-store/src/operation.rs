@@ -35,6 +35,9 @@ pub(crate) enum Operation {
         order: Order,
         authorizations: Vec<Authorization>,
     },
+    OpenAuthorization {
+        authorization: Authorization,
+    },
     DeactivateAuthorization {
         read: Version,
         authorization: Authorization,

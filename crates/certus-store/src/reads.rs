@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use certus_acme::Thumbprint;
+use certus_acme::{Identifier, Thumbprint};
 use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId, ProcessId};
 use certus_ca::job::Lease;
 use certus_ca::ports::{
@@ -19,6 +19,12 @@ pub(crate) trait Reads: Debug + Send + Sync {
     async fn account(&self, id: AccountId) -> Result<Option<Stored<Account>>, StoreError>;
     async fn account_by_key(&self, key: &Thumbprint) -> Result<Option<Stored<Account>>, StoreError>;
     async fn open_counts(&self, account: AccountId, now: Timestamp) -> Result<OpenCounts, StoreError>;
+    async fn reusable_authorizations(
+        &self,
+        account: AccountId,
+        identifiers: &[Identifier],
+        now: Timestamp,
+    ) -> Result<Vec<Authorization>, StoreError>;
     async fn order(&self, id: OrderId) -> Result<Option<Stored<OrderAndAuthorizations>>, StoreError>;
     async fn authorization(&self, id: AuthorizationId) -> Result<Option<Stored<Authorization>>, StoreError>;
     async fn authorization_of(&self, challenge: ChallengeId) -> Result<Option<Stored<Authorization>>, StoreError>;

@@ -15,7 +15,7 @@ use data_encoding::BASE64URL_NOPAD;
 
 pub(crate) use account::AccountRow;
 pub(crate) use authorization::{
-    AuthorizationRow, ChallengeFacts, ChallengeRow, PerspectiveRow, evidence_keys, resolved_column,
+    AuthorizationRow, ChallengeFacts, ChallengeRow, PerspectiveRow, evidence_keys, resolved_column, reuse_column,
 };
 pub(crate) use certificate::{CertificateRow, NameRow, column_of, entry, outcome};
 pub(crate) use job::{JobRow, lease};

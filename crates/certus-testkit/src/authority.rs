@@ -58,6 +58,8 @@ pub struct Setup {
     pub profile: String,
     /// The challenges that it takes.
     pub challenges: Vec<ChallengeType>,
+    /// How long authorizations serve later orders.
+    pub reuse: Duration,
     /// How long leaves are valid.
     pub lifetime: Duration,
     /// Policies of leaves.
@@ -93,6 +95,7 @@ impl Setup {
             service: Service::default(),
             profile: "classic".to_owned(),
             challenges: ChallengeType::ALL.to_vec(),
+            reuse: Duration::ZERO,
             lifetime: Duration::from_secs(90 * 24 * 3600),
             policies: Vec::new(),
             shards: 4,
@@ -223,6 +226,7 @@ impl TestAuthority {
             profile,
             description: "what servers need".to_owned(),
             challenges: setup.challenges,
+            reuse: setup.reuse,
             ecdsa: Arc::clone(&issuer),
             rsa: Arc::clone(&issuer),
         };

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use certus_acme::Thumbprint;
+use certus_acme::{Identifier, Thumbprint};
 use certus_ca::audit::AuditEvent;
 use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId, ProcessId};
 use certus_ca::job::{Job, Lease, LeasedJob};
@@ -26,6 +26,7 @@ use certus_pki::{SerialNumber, Timestamp};
 pub const COMMIT_POINTS: &[&str] = &[
     "create_account",
     "update_account",
+    "open_authorization",
     "open_order",
     "deactivate_authorization",
     "begin_validation",
@@ -185,6 +186,22 @@ impl Store for FaultyStore {
 
     async fn open_counts(&self, account: AccountId, now: Timestamp) -> Result<OpenCounts, StoreError> {
         self.inner.open_counts(account, now).await
+    }
+
+    async fn open_authorization(&self, authorization: &Authorization, audit: AuditEvent) -> Result<(), StoreError> {
+        self.fault("open_authorization", Moment::Before)?;
+        let done = self.inner.open_authorization(authorization, audit).await;
+        self.fault("open_authorization", Moment::After)?;
+        done
+    }
+
+    async fn reusable_authorizations(
+        &self,
+        account: AccountId,
+        identifiers: &[Identifier],
+        now: Timestamp,
+    ) -> Result<Vec<Authorization>, StoreError> {
+        self.inner.reusable_authorizations(account, identifiers, now).await
     }
 
     async fn open_order(

@@ -225,6 +225,7 @@ fn issuers(config: &Config, surroundings: &Surroundings, hooks: Hooks) -> anyhow
             },
             description: profile.description.clone(),
             challenges: profile.challenges.clone(),
+            reuse: profile.reuse,
             ecdsa: by_name(&profile.ecdsa)?,
             rsa: by_name(&profile.rsa)?,
         };

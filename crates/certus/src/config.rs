@@ -33,6 +33,9 @@ const MIN_BODY: usize = 128;
 /// The longest back-dating (Baseline Requirements 7.1.2.7: 48 hours).
 const MAX_BACKDATE: Duration = Duration::from_secs(48 * 3600);
 
+/// The longest that an authorization may serve later orders: as long as it is valid.
+const MAX_REUSE: Duration = certus_ca::limits::AUTHORIZATION_LIFETIME;
+
 /// The settings of an authority, every default filled in and every path absolute.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -107,6 +110,8 @@ pub struct Profile {
     pub policies: Vec<ObjectIdentifier>,
     /// The ways to prove control of what it certifies.
     pub challenges: Vec<ChallengeType>,
+    /// How long after it was met an authorization may serve later orders.
+    pub reuse: Duration,
     /// The name of the issuer for elliptic-curve keys.
     pub ecdsa: String,
     /// The name of the issuer for RSA keys.
@@ -358,8 +363,11 @@ fn resolve_profiles(
         if challenges.is_empty() {
             return Err(format!("{place}: without challenges nothing can be certified"));
         }
-        let description = table.description;
-        profiles.insert(name, Profile { description, lifetime, backdate, policies, challenges, ecdsa, rsa });
+        let (description, reuse) = (table.description, table.reuse.0);
+        if reuse > MAX_REUSE {
+            return Err(format!("{place}: reuse is over 7d, as long as an authorization is valid"));
+        }
+        profiles.insert(name, Profile { description, lifetime, backdate, policies, challenges, reuse, ecdsa, rsa });
     }
     Ok(profiles)
 }

@@ -1,7 +1,7 @@
 //! Authorizations and challenges (RFC 8555 section 7.5).
 
-use certus_acme::AuthorizationStatus;
 use certus_acme::authorization::AuthorizationUpdate;
+use certus_acme::{AuthorizationStatus, Identifier, NewAuthorization, ProblemKind};
 
 use super::{Ca, account_event, retry_conflicts};
 use crate::audit::Action;
@@ -11,9 +11,63 @@ use crate::job::{Job, Lease, LeasedJob, Task};
 use crate::ports::Stored;
 use crate::state::authorization::Begun;
 use crate::state::{Account, Authorization};
-use crate::work;
+use crate::{limits, policy, work};
 
 impl Ca {
+    /// Makes an authorization ahead of orders, which serves them as long as it is valid (RFC 8555 section 7.4.1).
+    ///
+    /// # Errors
+    ///
+    /// What the identifier is refused for, with 403; `rateLimited` when too much is open.
+    pub async fn new_authorization(
+        &self,
+        request: RequestId,
+        account: &Account,
+        wish: &NewAuthorization,
+    ) -> Result<Authorization, CaError> {
+        let (ca, account, wish) = (self.clone(), account.clone(), wish.clone());
+        self.inner().work.to_its_end(async move { ca.open_authorization(request, &account, &wish).await }).await
+    }
+
+    async fn open_authorization(
+        &self,
+        request: RequestId,
+        account: &Account,
+        wish: &NewAuthorization,
+    ) -> Result<Authorization, CaError> {
+        self.agreed(account)?;
+        let rule = self.profile(&self.issuers().default_profile)?;
+        let admits = |one: &Identifier| match one {
+            // RFC 8555 section 7.4.1: it is for one name; which others an order will want is not known.
+            Identifier::Wildcard(_) => Err("a wildcard cannot be authorized ahead of its order".to_owned()),
+            Identifier::Dns(_) | Identifier::Ip(_) => self.inner().validator.admits(one),
+        };
+        let checked = policy::identifiers::check(std::slice::from_ref(&wish.identifier), rule, admits);
+        let identifier = match checked.map(|identifiers| identifiers.into_iter().next()) {
+            Ok(Some(identifier)) => identifier,
+            Ok(None) => return Err(CaError::malformed("no identifier was given")),
+            // RFC 8555 section 7.4.1: what may not be authorized is forbidden.
+            Err(CaError::Refused(problem)) if problem.kind != ProblemKind::Malformed => {
+                return Err(CaError::Refused(problem.with_status(403)));
+            }
+            Err(error) => return Err(error),
+        };
+        let (now, store) = (self.now(), &self.inner().store);
+        let (_opening, announced) = self.inner().work.announce(account.id, 1);
+        let open = store.open_counts(account.id, now).await?;
+        if open.authorizations.saturating_add(announced.authorizations) >= limits::MAX_PENDING_AUTHORIZATIONS {
+            let detail =
+                format!("the account has {} authorizations open; finish or deactivate some first", open.authorizations);
+            return Err(CaError::refused(ProblemKind::RateLimited, detail));
+        }
+        let challenges = rule.challenges_for(&identifier);
+        let authorization = Authorization::open(account.id, identifier, &challenges, now, now + limits::ORDER_LIFETIME)
+            .with_reuse(limits::AUTHORIZATION_LIFETIME);
+        let audit = account_event(now, account.id, Action::AuthorizationOpened, authorization.id, request);
+        store.open_authorization(&authorization, audit).await?;
+        Ok(authorization)
+    }
+
     /// The account's authorization of that id.
     ///
     /// # Errors

@@ -54,6 +54,10 @@ impl Ca {
         let wanted = u64::try_from(identifiers.len()).unwrap_or(u64::MAX);
         let (_opening, announced) = self.inner().work.announce(account.id, wanted);
         let open = store.open_counts(account.id, now).await?;
+        let known = match open.reusable {
+            0 => Vec::new(),
+            _ => store.reusable_authorizations(account.id, &identifiers, now).await?,
+        };
         let orders = open.orders.saturating_add(announced.orders);
         let authorizations = open.authorizations.saturating_add(announced.authorizations);
         if orders >= limits::MAX_OPEN_ORDERS
@@ -65,17 +69,29 @@ impl Ca {
             return Err(CaError::refused(ProblemKind::RateLimited, detail));
         }
 
-        let expires = now + limits::ORDER_LIFETIME;
-        let authorizations: Vec<Authorization> = identifiers
-            .into_iter()
-            .map(|identifier| {
-                let challenges = rule.challenges_for(&identifier);
-                Authorization::open(account.id, identifier, &challenges, now, expires)
-            })
-            .collect();
+        let lapses = now + limits::ORDER_LIFETIME;
+        let mut new = Vec::new();
+        let mut authorizations: Vec<Authorization> = Vec::with_capacity(identifiers.len());
+        for identifier in identifiers {
+            let challenges = rule.challenges_for(&identifier);
+            let serves =
+                |one: &&Authorization| one.identifier == identifier && one.serves_later_orders(&challenges, now);
+            let authorization = match known.iter().find(serves) {
+                Some(known) => known.clone(),
+                None => {
+                    let opened = Authorization::open(account.id, identifier, &challenges, now, lapses);
+                    let opened = opened.with_reuse(rule.reuse);
+                    new.push(opened.clone());
+                    opened
+                }
+            };
+            authorizations.push(authorization);
+        }
+        // An order is worth nothing without its proofs.
+        let expires = authorizations.iter().map(|one| one.expires).min().unwrap_or(lapses).min(lapses);
         let order = Order::open(account.id, name.to_owned(), &authorizations, now, expires).with_validity(validity);
         let audit = account_event(now, account.id, Action::OrderOpened, order.id, request);
-        store.open_order(&order, &authorizations, audit).await?;
+        store.open_order(&order, &new, audit).await?;
         Ok(OrderAndAuthorizations { order, authorizations })
     }
 

@@ -117,6 +117,7 @@ mod tests {
             profile,
             description: String::new(),
             challenges: certus_acme::ChallengeType::ALL.to_vec(),
+            reuse: Duration::ZERO,
             ecdsa: Arc::clone(&issuer),
             rsa: issuer,
         }

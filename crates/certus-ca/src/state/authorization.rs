@@ -15,6 +15,8 @@
 //!          deactivated                     expired
 //! ```
 
+use std::time::Duration;
+
 use certus_acme::{AuthorizationStatus, ChallengeType, Identifier, Problem};
 use certus_pki::Timestamp;
 
@@ -36,6 +38,9 @@ pub struct Authorization {
     pub expires: Timestamp,
     /// When the client gave it up, if ever. Final (RFC 8555 section 7.5.2).
     pub deactivated: Option<Timestamp>,
+    /// How long after it was met it may serve orders that are made later, as long as it is valid; `None` when it serves the
+    /// order alone that it was made for.
+    pub reuse: Option<Duration>,
     /// The challenges offered; any one will do.
     pub challenges: Vec<Challenge>,
 }
@@ -58,8 +63,22 @@ impl Authorization {
             created: now,
             expires,
             deactivated: None,
+            reuse: None,
             challenges,
         }
+    }
+
+    /// The same authorization, to serve later orders too for so long.
+    #[must_use]
+    pub fn with_reuse(self, reuse: Duration) -> Self {
+        Self { reuse: (!reuse.is_zero()).then_some(reuse), ..self }
+    }
+
+    /// Whether it may serve an order that is made now, for which these challenges are good enough.
+    #[must_use]
+    pub fn serves_later_orders(&self, challenges: &[ChallengeType], now: Timestamp) -> bool {
+        let (Some(reuse), Some((challenge, met, _))) = (self.reuse, self.proof()) else { return false };
+        self.status(now) == AuthorizationStatus::Valid && challenges.contains(&challenge) && now < met + reuse
     }
 
     /// The status a client sees (RFC 8555 section 7.1.6).

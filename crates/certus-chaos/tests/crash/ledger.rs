@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use certus_acme::{ChallengeStatus, NewAccount, OrderStatus};
+use certus_acme::{ChallengeStatus, NewAccount, NewAuthorization, OrderStatus, RawIdentifier};
 use certus_pki::{KeyAlgorithm, KeyPair, SerialNumber};
 use certus_testkit::{ClientError, CsrOptions, Http01Target, ReadyFile, TestClient, csr};
 use data_encoding::HEXLOWER;
@@ -21,6 +21,8 @@ struct Told {
     account: Option<(Vec<u8>, String)>,
     /// The orders' URLs with their names.
     orders: Vec<(String, Vec<String>)>,
+    /// The URLs of authorizations that were made ahead of orders.
+    authorizations: Vec<String>,
     /// The certificates' URLs with their chains.
     certificates: Vec<(String, String)>,
 }
@@ -77,6 +79,10 @@ impl Ledger {
         for url in &given_up.value.authorizations {
             client.post(url, &deactivate).await?;
         }
+        let identifier = RawIdentifier { kind: "dns".to_owned(), value: format!("ahead.{name}.localhost") };
+        let url = client.directory().new_authz.clone().unwrap_or_default();
+        let ahead = client.post(&url, &NewAuthorization { identifier }).await?;
+        told.authorizations.extend(ahead.location().map(str::to_owned));
         Ok(())
     }
 
@@ -154,6 +160,10 @@ impl Ledger {
             assert_eq!(account.url, url, "the account was lost");
             for (url, chain) in told.certificates {
                 assert_eq!(client.certificate(&url).await.unwrap(), chain, "a certificate changed");
+            }
+            for url in told.authorizations {
+                let ahead = client.authorization(&url).await.unwrap().value;
+                assert!(ahead.identifier.value.starts_with("ahead."), "an authorization changed: {ahead:?}");
             }
             for (url, names) in told.orders {
                 let end = tokio::time::timeout(PATIENCE, to_its_end(&client, target, &url, &names)).await;

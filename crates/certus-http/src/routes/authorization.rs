@@ -2,14 +2,25 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use certus_acme::{AuthorizationUpdate, ChallengeStatus};
+use certus_acme::{AuthorizationUpdate, ChallengeStatus, NewAuthorization};
 use certus_ca::id::AuthorizationId;
 use http::{StatusCode, header};
 
-use super::{App, PathId, id_of, json};
+use super::{App, PathId, id_of, json, located};
 use crate::error::{ErrorResponse, seconds};
-use crate::signed::{JsonOrGet, Signed};
+use crate::signed::{Json, JsonOrGet, Signed};
 use crate::view;
+
+/// RFC 8555 section 7.4.1.
+pub(super) async fn new_authorization(
+    State(app): State<App>,
+    signed: Signed<Json<NewAuthorization>>,
+) -> Result<Response, ErrorResponse> {
+    let Signed { account, payload: Json(wish), request } = signed;
+    let made = app.ca.new_authorization(request, &account, &wish).await?;
+    let response = json(StatusCode::CREATED, &view::authorization(&app.urls, &made, app.ca.now()));
+    Ok(located(response, &app.urls.authorization(made.id)))
+}
 
 pub(super) async fn authorization(
     State(app): State<App>,

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use certus_acme::{Directory, DirectoryMeta};
 use http::{Method, StatusCode};
 
-use super::{App, KEY_CHANGE, NEW_ACCOUNT, NEW_NONCE, NEW_ORDER, json};
+use super::{App, KEY_CHANGE, NEW_ACCOUNT, NEW_AUTHZ, NEW_NONCE, NEW_ORDER, json};
 use crate::signed::{PostAsGet, Signed};
 
 /// Names what answers, and nothing else.
@@ -14,6 +14,7 @@ pub(super) async fn read(State(app): State<App>) -> Response {
         new_nonce: app.urls.of(NEW_NONCE),
         new_account: app.urls.of(NEW_ACCOUNT),
         new_order: app.urls.of(NEW_ORDER),
+        new_authz: Some(app.urls.of(NEW_AUTHZ)),
         key_change: Some(app.urls.of(KEY_CHANGE)),
         meta: Some(DirectoryMeta {
             terms_of_service: app.ca.service().terms_of_service.clone(),

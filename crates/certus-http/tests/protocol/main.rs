@@ -26,6 +26,7 @@ mod section_7_1_resources;
 mod section_7_2_nonces;
 mod section_7_3_5_key_change;
 mod section_7_3_accounts;
+mod section_7_4_1_pre_authorization;
 mod section_7_4_2_certificates;
 mod section_7_4_finalize;
 mod section_7_4_orders;

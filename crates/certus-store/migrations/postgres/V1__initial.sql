@@ -109,10 +109,12 @@ CREATE TABLE authorizations (
     created BIGINT NOT NULL,
     expires BIGINT NOT NULL,
     settled BIGINT,
-    deactivated BIGINT
+    deactivated BIGINT,
+    reuse BIGINT
 );
 CREATE INDEX authorizations_open ON authorizations (account, expires) WHERE settled IS NULL AND deactivated IS NULL;
 CREATE INDEX authorizations_expires ON authorizations (expires);
+CREATE INDEX authorizations_reusable ON authorizations (account, type, value) WHERE reuse IS NOT NULL;
 
 CREATE TABLE order_identifiers (
     order_key BIGINT NOT NULL REFERENCES orders (key) ON DELETE CASCADE,

@@ -109,10 +109,12 @@ CREATE TABLE authorizations (
     created INTEGER NOT NULL,
     expires INTEGER NOT NULL,
     settled INTEGER,
-    deactivated INTEGER
+    deactivated INTEGER,
+    reuse INTEGER
 ) STRICT;
 CREATE INDEX authorizations_open ON authorizations (account, expires) WHERE settled IS NULL AND deactivated IS NULL;
 CREATE INDEX authorizations_expires ON authorizations (expires);
+CREATE INDEX authorizations_reusable ON authorizations (account, type, value) WHERE reuse IS NOT NULL;
 
 CREATE TABLE order_identifiers (
     order_key INTEGER NOT NULL REFERENCES orders (key) ON DELETE CASCADE,

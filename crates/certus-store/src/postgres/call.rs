@@ -15,7 +15,8 @@ use super::fault::column;
 use super::{sql_authority, sql_issuance, sql_job, sql_order};
 use crate::operation::{OWN_INTENT_PATIENCE, Operation, Reply, Transaction, settled_challenge};
 use crate::rows::{
-    ChallengeFacts, JobRow, OrderFacts, Place, column_of, millis, number_column, resolved_column, version_column,
+    ChallengeFacts, JobRow, OrderFacts, Place, column_of, millis, number_column, resolved_column, reuse_column,
+    version_column,
 };
 
 macro_rules! values {
@@ -45,6 +46,9 @@ pub(super) fn call(transaction: &Transaction) -> Result<Call, StoreError> {
         }
         Operation::OpenOrder { order, authorizations } => {
             audited(sql_order::OPEN_ORDER, open_order(order, authorizations))
+        }
+        Operation::OpenAuthorization { authorization } => {
+            audited(sql_order::OPEN_AUTHORIZATION, open_authorization(authorization))
         }
         Operation::DeactivateAuthorization { read, authorization } => {
             let id = authorization.id.as_bytes().to_vec();
@@ -205,6 +209,23 @@ fn open_order(order: &Order, authorizations: &[Authorization]) -> Vec<Value> {
         order.authorizations.iter().map(|id| id.as_bytes().to_vec()).collect::<Vec<_>>(),
         order.validity.not_before.map(millis),
         order.validity.not_after.map(millis),
+        authorizations.iter().map(reuse_column).collect::<Vec<_>>(),
+    ]
+}
+
+fn open_authorization(authorization: &Authorization) -> Vec<Value> {
+    let challenges = || authorization.challenges.iter();
+    values![
+        authorization.id.as_bytes().to_vec(),
+        authorization.account.as_bytes().to_vec(),
+        authorization.identifier.kind(),
+        authorization.identifier.value(),
+        millis(authorization.created),
+        millis(authorization.expires),
+        reuse_column(authorization),
+        challenges().map(|challenge| challenge.id.as_bytes().to_vec()).collect::<Vec<_>>(),
+        challenges().map(|challenge| challenge.method.name()).collect::<Vec<_>>(),
+        challenges().map(|challenge| challenge.token.as_str().to_owned()).collect::<Vec<_>>(),
     ]
 }
 
@@ -337,6 +358,7 @@ pub(super) fn reply(operation: &Operation, rows: &[Row]) -> Result<Reply, StoreE
         Operation::CreateAccount { .. }
         | Operation::UpdateAccount { .. }
         | Operation::OpenOrder { .. }
+        | Operation::OpenAuthorization { .. }
         | Operation::DeactivateAuthorization { .. }
         | Operation::SettleAuthorization { .. }
         | Operation::RecordIntent { .. }
@@ -377,6 +399,7 @@ pub(super) fn no_answer() -> StoreError {
 fn missing(operation: &Operation) -> StoreError {
     let (table, key): (_, &[u8]) = match operation {
         Operation::OpenOrder { order, .. } => ("accounts", order.account.as_bytes()),
+        Operation::OpenAuthorization { authorization } => ("accounts", authorization.account.as_bytes()),
         Operation::BeginValidation { process, .. }
         | Operation::BeginIssuance { process, .. }
         | Operation::Heartbeat { process }

@@ -40,6 +40,7 @@ impl Rows {
             }
             Operation::CreateAccount { .. }
             | Operation::OpenOrder { .. }
+            | Operation::OpenAuthorization { .. }
             | Operation::RecordOwnIntent { .. }
             | Operation::CompleteOwn { .. }
             | Operation::LoadCertificates { .. }
@@ -72,6 +73,7 @@ pub(super) fn rank(operation: &Operation) -> (u8, Vec<u8>) {
         Operation::CreateAccount { account } => (8, account.key.thumbprint().as_bytes().to_vec()),
         Operation::UpdateAccount { account, .. } => (9, account.id.as_bytes().to_vec()),
         Operation::OpenOrder { order, .. } => (10, order.id.as_bytes().to_vec()),
+        Operation::OpenAuthorization { authorization } => (10, authorization.id.as_bytes().to_vec()),
         Operation::DeactivateAuthorization { authorization, .. } => (11, authorization.id.as_bytes().to_vec()),
         Operation::BeginValidation { authorization, .. } => (12, authorization.id.as_bytes().to_vec()),
         Operation::SettleAuthorization { authorization, .. } => (13, authorization.id.as_bytes().to_vec()),

@@ -8,7 +8,7 @@ use super::fault::column;
 use crate::rows::{AuthorizationRow, ChallengeRow, IdentifierRow, OrderRow, PerspectiveRow};
 
 /// Columns of an authorization with challenge and hop, in front of every such row.
-const AUTHORIZATION: usize = 23;
+const AUTHORIZATION: usize = 24;
 
 /// Takes in rows sorted by authorization, challenge, perspective and hop.
 #[derive(Debug, Default)]
@@ -30,6 +30,7 @@ impl Gatherer {
                 created: column(row, 5)?,
                 expires: column(row, 6)?,
                 deactivated: column(row, 7)?,
+                reuse: column(row, 23)?,
                 challenges: Vec::new(),
             });
         }

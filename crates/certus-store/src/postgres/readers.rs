@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use certus_acme::Thumbprint;
+use certus_acme::{Identifier, Thumbprint};
 use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId, ProcessId, RequestId};
 use certus_ca::job::Lease;
 use certus_ca::ports::{
@@ -98,7 +98,24 @@ impl Reads for Readers {
         let row = self.ask_one(sql_read::OPEN_COUNTS, &[&account.as_bytes().as_slice(), &millis(now)]).await?;
         let Some(row) = row else { return Ok(OpenCounts::default()) };
         let count = |index| Ok::<_, StoreError>(u64::try_from(column::<i64>(&row, index)?).unwrap_or(0));
-        Ok(OpenCounts { orders: count(0)?, authorizations: count(1)? })
+        Ok(OpenCounts { orders: count(0)?, authorizations: count(1)?, reusable: count(2)? })
+    }
+
+    async fn reusable_authorizations(
+        &self,
+        account: AccountId,
+        identifiers: &[Identifier],
+        now: Timestamp,
+    ) -> Result<Vec<Authorization>, StoreError> {
+        let mut found = Vec::new();
+        for identifier in identifiers {
+            let (kind, value) = (identifier.kind(), identifier.value());
+            let values: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
+                [&account.as_bytes().as_slice(), &kind, &value, &millis(now)];
+            let rows = self.ask(sql_read::REUSABLE, &values).await?;
+            found.extend(read_rows::authorization(&rows)?.map(|stored| stored.value));
+        }
+        Ok(found)
     }
 
     async fn order(&self, id: OrderId) -> Result<Option<Stored<OrderAndAuthorizations>>, StoreError> {

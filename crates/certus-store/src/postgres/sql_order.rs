@@ -35,10 +35,10 @@ crate::sql! {
             WHEN NOT EXISTS (SELECT FROM owner) THEN 'unknown'
             WHEN NOT EXISTS (SELECT FROM made) THEN 'conflict' ELSE 'done' END AS outcome),
         authorized AS (
-            INSERT INTO authorizations (id, version, account, type, value, created, expires)
-            SELECT fresh.id, 1, owner.key, fresh.type, fresh.value, fresh.created, fresh.expires
-            FROM made, owner, unnest($11::bytea[], $12::text[], $13::text[], $14::bigint[], $15::bigint[])
-                WITH ORDINALITY AS fresh (id, type, value, created, expires, n)
+            INSERT INTO authorizations (id, version, account, type, value, created, expires, reuse)
+            SELECT fresh.id, 1, owner.key, fresh.type, fresh.value, fresh.created, fresh.expires, fresh.reuse
+            FROM made, owner, unnest($11::bytea[], $12::text[], $13::text[], $14::bigint[], $15::bigint[], $25::bigint[])
+                WITH ORDINALITY AS fresh (id, type, value, created, expires, reuse, n)
             ORDER BY fresh.n RETURNING key, id),
         offered AS (
             INSERT INTO challenges (id, authorization_key, method, token)
@@ -53,6 +53,19 @@ crate::sql! {
                 WITH ORDINALITY AS fresh (type, value, authorization_id, n)
             LEFT JOIN authorized ON authorized.id = fresh.authorization_id
             LEFT JOIN authorizations AS known ON known.id = fresh.authorization_id)", audited!());
+
+    OPEN_AUTHORIZATION = concat!("WITH owner AS (SELECT key FROM accounts WHERE id = $7),
+        made AS (
+            INSERT INTO authorizations (id, version, account, type, value, created, expires, reuse)
+            SELECT $6, 1, key, $8, $9, $10, $11, $12::bigint FROM owner ON CONFLICT DO NOTHING RETURNING key),
+        offered AS (
+            INSERT INTO challenges (id, authorization_key, method, token)
+            SELECT fresh.id, made.key, fresh.method, fresh.token
+            FROM made, unnest($13::bytea[], $14::text[], $15::text[]) WITH ORDINALITY AS fresh (id, method, token, n)
+            ORDER BY fresh.n),
+        verdict AS (SELECT CASE
+            WHEN NOT EXISTS (SELECT FROM owner) THEN 'unknown'
+            WHEN NOT EXISTS (SELECT FROM made) THEN 'conflict' ELSE 'done' END AS outcome)", audited!());
 
     DEACTIVATE = concat!("WITH made AS (
             UPDATE authorizations SET version = version + 1, deactivated = $8

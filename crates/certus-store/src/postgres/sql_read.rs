@@ -10,7 +10,7 @@ macro_rules! authorization {
         authorizations.created, authorizations.expires, authorizations.deactivated, challenges.id, challenges.method,
         challenges.token, challenges.begun, challenges.validated, challenges.evidence, challenges.failed,
         challenges.problem, perspectives.position, perspectives.name, perspectives.url, perspectives.resolver,
-        perspectives.resolved, perspectives.address, perspectives.port"
+        perspectives.resolved, perspectives.address, perspectives.port, authorizations.reuse"
     };
 }
 
@@ -28,8 +28,22 @@ crate::sql! {
     OPEN_COUNTS = "SELECT
         (SELECT count(*) FROM orders WHERE account = owner.key AND closed IS NULL AND expires > $2),
         (SELECT count(*) FROM authorizations WHERE account = owner.key AND settled IS NULL AND deactivated IS NULL
+            AND expires > $2),
+        (SELECT count(*) FROM authorizations WHERE account = owner.key AND reuse IS NOT NULL AND deactivated IS NULL
             AND expires > $2)
         FROM accounts AS owner WHERE id = $1";
+    REUSABLE = concat!("SELECT ", authorization!(), "
+        FROM authorizations JOIN accounts AS holders ON holders.key = authorizations.account
+        LEFT JOIN challenges ON challenges.authorization_key = authorizations.key
+        LEFT JOIN perspectives ON perspectives.evidence = challenges.evidence
+        WHERE authorizations.id = (
+            SELECT wanted.id FROM authorizations AS wanted JOIN accounts AS owner ON owner.key = wanted.account
+            WHERE owner.id = $1 AND wanted.type = $2 AND wanted.value = $3 AND wanted.reuse IS NOT NULL
+            AND wanted.deactivated IS NULL AND wanted.settled IS NOT NULL AND wanted.expires > $4
+            AND EXISTS (SELECT FROM challenges AS met
+                WHERE met.authorization_key = wanted.key AND met.validated IS NOT NULL)
+            ORDER BY wanted.key DESC LIMIT 1)
+        ORDER BY challenges.key, perspectives.position, perspectives.hop");
     ORDER = concat!("SELECT ", authorization!(), ", order_identifiers.type, order_identifiers.value,
         order_identifiers.position, orders.id, orders.version, accounts.id, orders.profile, orders.created,
         orders.expires, orders.finalized, orders.public_key, orders.issued, certificates.id, orders.failed,

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use certus_acme::{ChallengeType, Identifier, RawIdentifier, Token};
 use certus_ca::id::{AccountId, AuthorizationId, ChallengeId};
@@ -22,6 +23,7 @@ pub(crate) struct AuthorizationRow {
     pub(crate) created: i64,
     pub(crate) expires: i64,
     pub(crate) deactivated: Option<i64>,
+    pub(crate) reuse: Option<i64>,
     pub(crate) challenges: Vec<ChallengeRow>,
 }
 
@@ -73,6 +75,7 @@ impl AuthorizationRow {
             created: Timestamp::from_unix_millis(self.created),
             expires: Timestamp::from_unix_millis(self.expires),
             deactivated: self.deactivated.map(Timestamp::from_unix_millis),
+            reuse: self.reuse.map(|millis| place.number("reuse", millis).map(Duration::from_millis)).transpose()?,
             challenges: challenges?,
         };
         Ok(Stored { version: place.version(self.version)?, value: authorization })
@@ -171,4 +174,9 @@ impl<'a> ChallengeFacts<'a> {
             }
         })
     }
+}
+
+/// How long an authorization may serve later orders, in milliseconds.
+pub(crate) fn reuse_column(authorization: &Authorization) -> Option<i64> {
+    authorization.reuse.map(|reuse| i64::try_from(reuse.as_millis()).unwrap_or(i64::MAX))
 }

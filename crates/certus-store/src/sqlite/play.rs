@@ -35,6 +35,7 @@ fn operation(connection: &Connection, operation: &Operation) -> Result<Reply, Fa
         Operation::CreateAccount { account } => write_account::create(connection, account),
         Operation::UpdateAccount { read, account } => write_account::update(connection, *read, account),
         Operation::OpenOrder { order, authorizations } => write_order::open(connection, order, authorizations),
+        Operation::OpenAuthorization { authorization } => write_order::open_ahead(connection, authorization),
         Operation::DeactivateAuthorization { read, authorization } => {
             write_order::deactivate(connection, *read, authorization)
         }

@@ -1,9 +1,10 @@
 //! Reading orders and authorizations.
 
-use certus_ca::id::{AuthorizationId, ChallengeId, OrderId};
+use certus_acme::Identifier;
+use certus_ca::id::{AccountId, AuthorizationId, ChallengeId, OrderId};
 use certus_ca::ports::{OrderAndAuthorizations, StoreError, Stored};
 use certus_ca::state::Authorization;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::fault::Fault;
 use crate::rows::{AuthorizationRow, ChallengeRow, IdentifierRow, OrderRow, PerspectiveRow, evidence_keys};
@@ -15,7 +16,7 @@ macro_rules! authorization {
             "SELECT authorizations.id, authorizations.version, accounts.id, authorizations.type, authorizations.value,
         authorizations.created, authorizations.expires, authorizations.deactivated, challenges.id, challenges.method,
         challenges.token, challenges.begun, challenges.validated, challenges.evidence, challenges.failed,
-        challenges.problem",
+        challenges.problem, authorizations.reuse",
             $from
         )
     };
@@ -41,6 +42,16 @@ crate::sql! {
         JOIN accounts ON accounts.key = authorizations.account
         JOIN challenges ON challenges.authorization_key = authorizations.key
         WHERE wanted.id = ?1 ORDER BY challenges.key");
+    REUSABLE = authorization!(" FROM authorizations JOIN accounts ON accounts.key = authorizations.account
+        LEFT JOIN challenges ON challenges.authorization_key = authorizations.key
+        WHERE authorizations.key = (
+            SELECT wanted.key FROM authorizations AS wanted JOIN accounts AS owner ON owner.key = wanted.account
+            WHERE owner.id = ?1 AND wanted.type = ?2 AND wanted.value = ?3 AND wanted.reuse IS NOT NULL
+            AND wanted.deactivated IS NULL AND wanted.settled IS NOT NULL AND wanted.expires > ?4
+            AND EXISTS (SELECT 1 FROM challenges AS met
+                WHERE met.authorization_key = wanted.key AND met.validated IS NOT NULL)
+            ORDER BY wanted.key DESC LIMIT 1)
+        ORDER BY challenges.key");
     PERSPECTIVES = "SELECT position, name, url, resolver, resolved, address, port FROM perspectives WHERE evidence = ?1
         ORDER BY position, hop";
 }
@@ -76,7 +87,7 @@ pub(super) fn order(connection: &Connection, id: OrderId) -> Result<Option<Store
     while let Some(row) = found.next()? {
         if push(&mut rows, row)? {
             let authorization = row.get(0)?;
-            identifiers.push(IdentifierRow { kind: row.get(16)?, value: row.get(17)?, authorization });
+            identifiers.push(IdentifierRow { kind: row.get(17)?, value: row.get(18)?, authorization });
         }
     }
     let perspectives = perspectives(connection, &evidence_keys(&rows))?;
@@ -90,20 +101,24 @@ pub(super) fn authorization(
     connection: &Connection,
     id: AuthorizationId,
 ) -> Result<Option<Stored<Authorization>>, Fault> {
-    one(connection, AUTHORIZATION, id.as_bytes())
+    one(connection, AUTHORIZATION, params![id.as_bytes()])
 }
 
 pub(super) fn authorization_of(
     connection: &Connection,
     challenge: ChallengeId,
 ) -> Result<Option<Stored<Authorization>>, Fault> {
-    one(connection, AUTHORIZATION_OF, challenge.as_bytes())
+    one(connection, AUTHORIZATION_OF, params![challenge.as_bytes()])
 }
 
-fn one(connection: &Connection, statement: &str, id: &[u8]) -> Result<Option<Stored<Authorization>>, Fault> {
+fn one(
+    connection: &Connection,
+    statement: &str,
+    values: &[&dyn ToSql],
+) -> Result<Option<Stored<Authorization>>, Fault> {
     let mut rows = Vec::new();
     let mut statement = connection.prepare_cached(statement)?;
-    let mut found = statement.query(params![id])?;
+    let mut found = statement.query(values)?;
     while let Some(row) = found.next()? {
         push(&mut rows, row)?;
     }
@@ -142,6 +157,7 @@ fn push(rows: &mut Vec<AuthorizationRow>, row: &Row<'_>) -> Result<bool, Fault> 
         created: row.get(5)?,
         expires: row.get(6)?,
         deactivated: row.get(7)?,
+        reuse: row.get(16)?,
         challenges: Vec::from_iter(challenge),
     });
     Ok(true)
@@ -166,4 +182,20 @@ fn perspectives(connection: &Connection, evidence: &[i64]) -> Result<Vec<Perspec
         }
     }
     Ok(rows)
+}
+
+/// The newest of the account for each of these identifiers that was met and may serve later orders.
+pub(super) fn reusable(
+    connection: &Connection,
+    account: AccountId,
+    identifiers: &[Identifier],
+    now: i64,
+) -> Result<Vec<Authorization>, Fault> {
+    let mut authorizations = Vec::new();
+    for identifier in identifiers {
+        let (kind, value) = (identifier.kind(), identifier.value());
+        let found = one(connection, REUSABLE, params![account.as_bytes(), kind, value, now])?;
+        authorizations.extend(found.map(|stored| stored.value));
+    }
+    Ok(authorizations)
 }

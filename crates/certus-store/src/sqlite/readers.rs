@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use certus_acme::Thumbprint;
+use certus_acme::{Identifier, Thumbprint};
 use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId, ProcessId};
 use certus_ca::job::Lease;
 use certus_ca::ports::{
@@ -36,6 +36,9 @@ crate::sql! {
         WHERE accounts.id = ?1 AND orders.closed IS NULL AND orders.expires > ?2";
     OPEN_AUTHORIZATIONS = "SELECT count(*) FROM authorizations JOIN accounts ON accounts.key = authorizations.account
         WHERE accounts.id = ?1 AND settled IS NULL AND authorizations.deactivated IS NULL
+        AND authorizations.expires > ?2";
+    REUSABLE = "SELECT count(*) FROM authorizations JOIN accounts ON accounts.key = authorizations.account
+        WHERE accounts.id = ?1 AND reuse IS NOT NULL AND authorizations.deactivated IS NULL
         AND authorizations.expires > ?2";
     BEGIN = "BEGIN";
     COMMIT = "COMMIT";
@@ -120,8 +123,18 @@ impl Reads for SharedReaders {
                 let count: i64 = statement.query_row(params![account.as_bytes(), millis(now)], |row| row.get(0))?;
                 Ok(u64::try_from(count).unwrap_or(0))
             };
-            Ok(OpenCounts { orders: count(OPEN_ORDERS)?, authorizations: count(OPEN_AUTHORIZATIONS)? })
+            let (orders, authorizations) = (count(OPEN_ORDERS)?, count(OPEN_AUTHORIZATIONS)?);
+            Ok(OpenCounts { orders, authorizations, reusable: count(REUSABLE)? })
         })
+    }
+
+    async fn reusable_authorizations(
+        &self,
+        account: AccountId,
+        identifiers: &[Identifier],
+        now: Timestamp,
+    ) -> Result<Vec<Authorization>, StoreError> {
+        self.0.ask(|connection| read_order::reusable(connection, account, identifiers, millis(now)))
     }
 
     async fn order(&self, id: OrderId) -> Result<Option<Stored<OrderAndAuthorizations>>, StoreError> {

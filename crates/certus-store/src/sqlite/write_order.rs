@@ -11,13 +11,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::fault::Fault;
 use super::{write_account, write_job};
 use crate::operation::{Reply, settled_challenge};
-use crate::rows::{ChallengeFacts, Place, millis, resolved_column, version_column};
+use crate::rows::{ChallengeFacts, Place, millis, resolved_column, reuse_column, version_column};
 
 crate::sql! {
     OPEN_ORDER = "INSERT INTO orders (id, version, account, profile, created, expires, not_before, not_after)
         VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    OPEN_AUTHORIZATION = "INSERT INTO authorizations (id, version, account, type, value, created, expires)
-        VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6)";
+    OPEN_AUTHORIZATION = "INSERT INTO authorizations (id, version, account, type, value, created, expires, reuse)
+        VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7)";
     OFFER_CHALLENGE = "INSERT INTO challenges (id, authorization_key, method, token) VALUES (?1, ?2, ?3, ?4)";
     NAME = "INSERT INTO order_identifiers (order_key, position, type, value, authorization_key)
         VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -72,6 +72,13 @@ pub(super) fn open(connection: &Connection, order: &Order, authorizations: &[Aut
     Ok(Reply::Done)
 }
 
+/// One that no order was made for.
+pub(super) fn open_ahead(connection: &Connection, authorization: &Authorization) -> Result<Reply, Fault> {
+    let account = write_account::key_of(connection, &authorization.account)?;
+    open_authorization(connection, account, authorization)?;
+    Ok(Reply::Done)
+}
+
 fn open_authorization(connection: &Connection, account: i64, authorization: &Authorization) -> Result<i64, Fault> {
     connection.prepare_cached(OPEN_AUTHORIZATION)?.execute(params![
         authorization.id.as_bytes(),
@@ -80,6 +87,7 @@ fn open_authorization(connection: &Connection, account: i64, authorization: &Aut
         authorization.identifier.value(),
         millis(authorization.created),
         millis(authorization.expires),
+        reuse_column(authorization),
     ])?;
     let key = connection.last_insert_rowid();
     for challenge in &authorization.challenges {

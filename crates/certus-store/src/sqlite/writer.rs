@@ -165,6 +165,7 @@ fn changes_accounts(operation: &Operation) -> bool {
         Operation::UpdateAccount { .. } => true,
         Operation::CreateAccount { .. }
         | Operation::OpenOrder { .. }
+        | Operation::OpenAuthorization { .. }
         | Operation::DeactivateAuthorization { .. }
         | Operation::BeginValidation { .. }
         | Operation::SettleAuthorization { .. }

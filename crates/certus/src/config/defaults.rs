@@ -35,6 +35,10 @@ pub(super) const fn crl_shards() -> u32 {
     CRL_SHARDS
 }
 
+pub(super) const fn reuse() -> Period {
+    Period(Duration::ZERO)
+}
+
 pub(super) const fn backdate() -> Period {
     Period(BACKDATE)
 }
@@ -47,6 +51,7 @@ pub(super) fn profiles() -> BTreeMap<String, tables::Profile> {
             backdate: backdate(),
             policies: Vec::new(),
             challenges: None,
+            reuse: reuse(),
             issuers: None,
         };
         (name.to_owned(), profile)

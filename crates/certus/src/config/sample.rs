@@ -92,6 +92,7 @@ key = "state/issuer/{issuer}.key"
 #backdate = "1h"
 #policies = []
 #challenges = ["http-01", "dns-01", "tls-alpn-01"]
+#reuse = "0s"
 #issuers = {{ ecdsa = "{issuer}", rsa = "{issuer}" }}
 
 #[authority.profiles.shortlived]
@@ -100,6 +101,7 @@ key = "state/issuer/{issuer}.key"
 #backdate = "1h"
 #policies = []
 #challenges = ["http-01", "dns-01", "tls-alpn-01"]
+#reuse = "0s"
 #issuers = {{ ecdsa = "{issuer}", rsa = "{issuer}" }}
 
 # What may be ordered.

@@ -92,6 +92,8 @@ pub(super) struct Profile {
     #[serde(default)]
     pub(super) policies: Vec<String>,
     pub(super) challenges: Option<Vec<String>>,
+    #[serde(default = "defaults::reuse")]
+    pub(super) reuse: Period,
     pub(super) issuers: Option<ByKey>,
 }
 

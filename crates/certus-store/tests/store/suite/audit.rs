@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use certus_acme::ChallengeType;
 use certus_ca::audit::{Action, Actor, AuditEvent};
 use certus_ca::id::RequestId;
 use certus_ca::ports::{AuditEntry, Version};
-use certus_ca::state::Account;
+use certus_ca::state::{Account, Authorization};
 
 use super::made::NOW;
 use super::{Subject, made};
@@ -27,6 +28,8 @@ pub(crate) async fn every_write_leaves_an_entry(subject: &Subject) {
     let given_up = authorizations[0].clone().deactivate(NOW);
     let audit = made::event(Action::AuthorizationDeactivated, given_up.id);
     store.deactivate_authorization(Version(1), &given_up, audit).await.unwrap();
+    let ahead = Authorization::open(account.id, given_up.identifier, ChallengeType::ALL, NOW, NOW + made::WEEK);
+    store.open_authorization(&ahead, made::event(Action::AuthorizationOpened, ahead.id)).await.unwrap();
     made::load(&subject.store, &[made::foreign(&[made::dns("c.example")])]).await;
     let (order, _) = made::kept_order(store, &account, &["d.example"]).await;
     made::validate(store, subject.process, order.id).await;
@@ -59,6 +62,7 @@ pub(crate) async fn every_write_leaves_an_entry(subject: &Subject) {
         "certificate.issued",
         "order.opened",
         "authorization.deactivated",
+        "authorization.opened",
         "certificates.loaded",
         "order.opened",
         "validation.begun",

@@ -85,7 +85,7 @@ macro_rules! store_conformance {
             orders: an_order_reads_back_as_it_was_opened
                 a_validation_begins_once_and_ends_with_its_job
                 a_validation_that_failed_is_kept_with_its_reason
-                an_authorization_is_given_up_once
+                an_authorization_serves_later_orders_where_it_may an_authorization_is_given_up_once
                 what_is_open_is_counted
                 a_hundred_names_are_an_order;
             issuing: an_order_gets_its_certificate

@@ -1,11 +1,12 @@
 //! Orders, authorizations, validation.
 
-use certus_acme::ChallengeType;
+use certus_acme::{ChallengeType, Identifier};
 use certus_ca::audit::Action;
 use certus_ca::id::{AuthorizationId, ChallengeId, OrderId};
 use certus_ca::job::{Lease, Task};
 use certus_ca::ports::{OpenCounts, OrderAndAuthorizations, StoreError, Stored, Version};
-use certus_ca::state::{Authorization, ChallengeState, Order};
+use certus_ca::state::{Authorization, ChallengeState, Order, ValidatedControl};
+use certus_pki::DnsName;
 
 use super::made::{NOW, WEEK};
 use super::{Subject, made};
@@ -96,7 +97,7 @@ pub(crate) async fn what_is_open_is_counted(subject: &Subject) {
     let other = made::kept_account(store).await;
     let counts = async |orders, authorizations| {
         let counts = store.open_counts(account.id, NOW).await.unwrap();
-        assert_eq!(counts, OpenCounts { orders, authorizations });
+        assert_eq!(counts, OpenCounts { orders, authorizations, reusable: 0 });
     };
     counts(0, 0).await;
     made::kept_order(store, &other, &["a.example"]).await;
@@ -120,7 +121,10 @@ pub(crate) async fn what_is_open_is_counted(subject: &Subject) {
     counts(1, 0).await;
     // What expired is open no more.
     assert_eq!(store.open_counts(account.id, NOW + WEEK).await.unwrap(), OpenCounts::default());
-    assert_eq!(store.open_counts(other.id, NOW).await.unwrap(), OpenCounts { orders: 1, authorizations: 1 });
+    assert_eq!(
+        store.open_counts(other.id, NOW).await.unwrap(),
+        OpenCounts { orders: 1, authorizations: 1, reusable: 0 }
+    );
 }
 
 pub(crate) async fn a_hundred_names_are_an_order(subject: &Subject) {
@@ -139,4 +143,45 @@ pub(crate) async fn a_hundred_names_are_an_order(subject: &Subject) {
     store.open_order(&order, &authorizations, made::event(Action::OrderOpened, order.id)).await.unwrap();
     let read = store.order(order.id).await.unwrap().unwrap().value;
     assert_eq!(read, OrderAndAuthorizations { order, authorizations });
+}
+
+pub(crate) async fn an_authorization_serves_later_orders_where_it_may(subject: &Subject) {
+    let store = &*subject.store;
+    let account = made::kept_account(store).await;
+    let (_, made_for_one) = made::kept_order(store, &account, &["a.example"]).await;
+    let identifiers: Vec<Identifier> =
+        ["a.example", "b.example"].map(|name| Identifier::Dns(DnsName::parse(name).unwrap())).into();
+    let ahead = Authorization::open(account.id, identifiers[0].clone(), ChallengeType::ALL, NOW, NOW + WEEK);
+    let ahead = ahead.with_reuse(WEEK);
+    store.open_authorization(&ahead, made::event(Action::AuthorizationOpened, ahead.id)).await.unwrap();
+    let read = store.authorization(ahead.id).await.unwrap().unwrap();
+    assert_eq!(read.value, ahead);
+    let reusable = async |now| store.reusable_authorizations(account.id, &identifiers, now).await.unwrap();
+    let count = async || store.open_counts(account.id, NOW).await.unwrap().reusable;
+    // Not before it is met; and one that was made for an order never.
+    assert_eq!((count().await, reusable(NOW).await), (1, vec![]));
+    let other = store.authorization(made_for_one[0].id).await.unwrap().unwrap();
+    for stored in [other, read] {
+        let (lease, stored) = made::begin_validation(store, subject.process, stored).await;
+        let (of, challenge) = (stored.value.identifier.clone(), ChallengeType::Http01);
+        let control = ValidatedControl::assertion(of, challenge, made::evidence());
+        made::settle(store, lease, stored, Ok(control)).await;
+    }
+    let met = store.authorization(ahead.id).await.unwrap().unwrap();
+    assert_eq!(reusable(NOW).await, std::slice::from_ref(&met.value));
+    assert_eq!(reusable(met.value.expires).await, []);
+    let stranger = made::kept_account(store).await;
+    assert_eq!(store.reusable_authorizations(stranger.id, &identifiers, NOW).await.unwrap(), []);
+    // An order names it beside one of its own.
+    let fresh = Authorization::open(account.id, identifiers[1].clone(), ChallengeType::ALL, NOW, NOW + WEEK);
+    let both = [met.value.clone(), fresh.clone()];
+    let order = Order::open(account.id, "classic".into(), &both, NOW, NOW + WEEK);
+    let audit = made::event(Action::OrderOpened, order.id);
+    store.open_order(&order, std::slice::from_ref(&fresh), audit).await.unwrap();
+    let read = store.order(order.id).await.unwrap().unwrap().value;
+    assert_eq!((read.order, read.authorizations), (order, both.into()));
+    let given_up = met.value.deactivate(NOW);
+    let audit = made::event(Action::AuthorizationDeactivated, given_up.id);
+    store.deactivate_authorization(met.version, &given_up, audit).await.unwrap();
+    assert_eq!((count().await, reusable(NOW).await), (0, vec![]));
 }
