@@ -4,8 +4,8 @@
 
 use certus_acme::{
     Account, AccountStatus, AccountUpdate, Authorization, AuthorizationStatus, AuthorizationUpdate, Challenge,
-    ChallengeStatus, ChallengeType, Directory, DirectoryMeta, Finalize, NewAccount, NewOrder, Order, OrderStatus, Orders,
-    Problem, ProblemKind, RawIdentifier, Subproblem, strict_object,
+    ChallengeStatus, ChallengeType, Directory, DirectoryMeta, Finalize, NewAccount, NewOrder, Order, OrderStatus,
+    Orders, Problem, ProblemKind, RawIdentifier, Subproblem, strict_object,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;

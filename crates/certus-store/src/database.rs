@@ -8,8 +8,8 @@ use certus_ca::audit::AuditEvent;
 use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId, ProcessId};
 use certus_ca::job::{Job, Lease, LeasedJob, Task};
 use certus_ca::ports::{
-    AuditEntry, CertificateEntry, IntentOutcome, OpenCounts, OrderAndAuthorizations, OrderPage, Page, Process, Store, StoreError,
-    Stored, StoredCrl, Version,
+    AuditEntry, CertificateEntry, IntentOutcome, OpenCounts, OrderAndAuthorizations, OrderPage, Page, Process, Store,
+    StoreError, Stored, StoredCrl, Version,
 };
 use certus_ca::state::{Account, Authorization, Intent, IssuedCertificate, Order};
 use certus_pki::{SerialNumber, Timestamp};

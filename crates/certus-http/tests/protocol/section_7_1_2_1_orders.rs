@@ -45,8 +45,7 @@ async fn open_many(world: &World, client: &TestClient, count: u32) -> Vec<String
     let opened = (0..count).map(async |_| {
         let name = Identifier::parse(&dns("a.localhost")).unwrap();
         let authorization = Authorization::open(account, name, &[ChallengeType::Http01], now, now + DAY);
-        let order =
-            Order::open(account, "classic".to_owned(), std::slice::from_ref(&authorization), now, now + DAY);
+        let order = Order::open(account, "classic".to_owned(), std::slice::from_ref(&authorization), now, now + DAY);
         let audit = AuditEvent {
             at: now,
             actor: Actor::Authority,
@@ -94,22 +93,25 @@ async fn an_invalid_order_leaves_the_list() {
     let leaving = client.new_order(&["c.localhost"]).await.unwrap();
     let expiring = client.new_order(&["d.localhost"]).await.unwrap();
     let valid = client.obtain(&["e.localhost"], &world.target).await.unwrap().order;
-    assert_eq!(listed(&client).await, [&failing.url, &leaving.url, &expiring.url, &valid.url]);
+    assert_eq!(
+        listed(&client).await,
+        [failing.url.as_str(), leaving.url.as_str(), expiring.url.as_str(), valid.url.as_str()]
+    );
 
     let authorization = client.authorization(&failing.value.authorizations[0]).await.unwrap();
     let challenge = &authorization.value.challenges[0];
     world.target.answer_token(&challenge.token, Reply::new(200, "something else"));
     client.respond(&challenge.url).await.unwrap();
     assert!(client.validated(&authorization.url).await.is_err());
-    assert_eq!(listed(&client).await, [&leaving.url, &expiring.url, &valid.url]);
+    assert_eq!(listed(&client).await, [leaving.url.as_str(), expiring.url.as_str(), valid.url.as_str()]);
 
     let given_up = json!({ "status": "deactivated" });
     assert_eq!(client.post(&leaving.value.authorizations[0], &given_up).await.unwrap().status, 200);
-    assert_eq!(listed(&client).await, [&expiring.url, &valid.url]);
+    assert_eq!(listed(&client).await, [expiring.url.as_str(), valid.url.as_str()]);
 
     world.clock.advance(8 * DAY);
     client.forget_nonces();
-    assert_eq!(listed(&client).await, [&valid.url]);
+    assert_eq!(listed(&client).await, [valid.url.as_str()]);
     for url in [&failing.url, &leaving.url, &expiring.url] {
         assert_eq!(client.order(url).await.unwrap().value.status, OrderStatus::Invalid);
     }

@@ -9,8 +9,8 @@ use certus_acme::Thumbprint;
 use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId, ProcessId, RequestId};
 use certus_ca::job::Lease;
 use certus_ca::ports::{
-    AuditEntry, CertificateEntry, IntentOutcome, OpenCounts, OrderAndAuthorizations, OrderPage, Page, StoreError, Stored,
-    StoredCrl,
+    AuditEntry, CertificateEntry, IntentOutcome, OpenCounts, OrderAndAuthorizations, OrderPage, Page, StoreError,
+    Stored, StoredCrl,
 };
 use certus_ca::state::{Account, Authorization, IssuedCertificate};
 use certus_pki::{SerialNumber, Timestamp};
