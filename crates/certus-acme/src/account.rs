@@ -49,7 +49,14 @@ pub struct Account {
     /// True when the terms were agreed to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terms_of_service_agreed: Option<bool>,
-    /// URL of the account's orders; empty (and left out) with servers that have no such list.
+    /// URL of the account's orders, an [`Orders`]; empty (and left out) with servers that have no such list.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub orders: String,
+}
+
+/// An account's orders, or a page of them (RFC 8555 section 7.1.2.1); Link rel="next" leads to the page behind it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Orders {
+    /// URLs of the orders.
+    pub orders: Vec<String>,
 }

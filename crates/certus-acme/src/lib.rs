@@ -25,7 +25,7 @@ pub mod problem;
 pub mod status;
 pub mod token;
 
-pub use account::{Account, AccountUpdate, NewAccount};
+pub use account::{Account, AccountUpdate, NewAccount, Orders};
 pub use authorization::{Authorization, AuthorizationUpdate, NewAuthorization};
 pub use challenge::Challenge;
 pub use challenge_type::ChallengeType;

@@ -5,7 +5,7 @@
 use certus_acme::{
     Account, AccountStatus, AccountUpdate, Authorization, AuthorizationStatus, AuthorizationUpdate, Challenge,
     ChallengeStatus, ChallengeType, Directory, DirectoryMeta, Finalize, NewAccount, NewOrder, Order, OrderStatus,
-    Problem, ProblemKind, RawIdentifier, Subproblem, strict_object,
+    Orders, Problem, ProblemKind, RawIdentifier, Subproblem, strict_object,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -90,6 +90,8 @@ fn accounts() {
         &AccountUpdate { status: Some("deactivated".into()), ..AccountUpdate::default() },
         r#"{"status":"deactivated"}"#,
     );
+    check(&Orders { orders: vec!["https://ca.example/1".into()] }, r#"{"orders":["https://ca.example/1"]}"#);
+    check(&Orders { orders: vec![] }, r#"{"orders":[]}"#);
 }
 
 #[test]

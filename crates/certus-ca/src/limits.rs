@@ -8,6 +8,9 @@ use std::time::Duration;
 pub const MAX_IDENTIFIERS: usize = 100;
 /// Open orders an account may have: a fleet of hundreds of hosts on one account fits, a client in a loop does not.
 pub const MAX_OPEN_ORDERS: u64 = 1_000;
+/// Orders on a page of an account's list: 8 KiB of URLs, and an account that has as many open as it may is read in ten
+/// requests.
+pub const ORDERS_A_PAGE: u32 = 100;
 /// Pending authorizations an account may have: as many full orders as would fill an hour of one client's work.
 pub const MAX_PENDING_AUTHORIZATIONS: u64 = 5_000;
 /// Contacts an account may have; more than a handful of addresses is a mailing list's job.

@@ -88,6 +88,15 @@ pub struct Page<T> {
     pub next: Option<i64>,
 }
 
+/// A page of an account's orders, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderPage {
+    /// The orders.
+    pub orders: Vec<OrderId>,
+    /// Whether there are others after the last of these.
+    pub more: bool,
+}
+
 /// A certificate in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateEntry {
@@ -165,6 +174,16 @@ pub trait Store: Debug + Send + Sync {
 
     /// The order of that id with its authorizations; the version is the order's.
     async fn order(&self, id: OrderId) -> Result<Option<Stored<OrderAndAuthorizations>>, StoreError>;
+
+    /// The account's orders by the order they were made in, from the one behind `after` on, at most `limit`: those that have
+    /// a certificate, and those that may still come to one at `now`. `None` when `after` is no order of that account.
+    async fn account_orders(
+        &self,
+        account: AccountId,
+        after: Option<OrderId>,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Option<OrderPage>, StoreError>;
 
     /// The authorization of that id.
     async fn authorization(&self, id: AuthorizationId) -> Result<Option<Stored<Authorization>>, StoreError>;

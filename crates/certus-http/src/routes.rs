@@ -50,6 +50,7 @@ pub fn acme(ca: Ca, urls: Urls) -> Router {
         .route(NEW_NONCE, get(directory::new_nonce).post(directory::new_nonce_signed))
         .route(NEW_ACCOUNT, post(account::new_account))
         .route("/acme/acct/{id}", post(account::account))
+        .route("/acme/acct/{id}/orders", post(account::orders))
         .route(KEY_CHANGE, post(key_change::key_change))
         .route(NEW_AUTHZ, post(authorization::new_authorization))
         .route(NEW_ORDER, post(order::new_order))

@@ -1,5 +1,5 @@
 //! The URLs of an authority: `{external_url}/acme/{acct,order,authz,chall,cert}/{id}`; a certificate's further chains are
-//! numbered from 1 beneath its own.
+//! numbered from 1 beneath its own, an account's orders are listed at `orders` beneath its own.
 //!
 //! They are made of the external URL alone, never of a request's Host header, so that a URL signed today is the URL of
 //! tomorrow whatever stands in between.
@@ -10,6 +10,9 @@ use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, Orde
 
 /// The path of the directory.
 pub(crate) const DIRECTORY: &str = "/directory";
+
+/// The query of a list's further pages, in front of an id.
+const AFTER: &str = "after=";
 
 /// Makes and reads the authority's URLs.
 #[derive(Debug, Clone)]
@@ -48,6 +51,22 @@ impl Urls {
 
     pub(crate) fn account(&self, id: AccountId) -> String {
         format!("{}/acme/acct/{id}", self.base)
+    }
+
+    /// The account's list of orders: its first page, or the one behind that order.
+    pub(crate) fn orders(&self, id: AccountId, after: Option<OrderId>) -> String {
+        match after {
+            None => format!("{}/orders", self.account(id)),
+            Some(order) => format!("{}/orders?{AFTER}{order}", self.account(id)),
+        }
+    }
+
+    /// The order behind which a page begins, out of the query of [`Self::orders`]; `None` when it is another query.
+    pub(crate) fn after(query: Option<&str>) -> Option<Option<OrderId>> {
+        match query {
+            None => Some(None),
+            Some(query) => query.strip_prefix(AFTER).and_then(OrderId::parse).map(Some),
+        }
     }
 
     pub(crate) fn order(&self, id: OrderId) -> String {
@@ -110,6 +129,33 @@ mod tests {
             format!("https://ca.example:14000/acme/order/{id}"),
         ] {
             assert_eq!(urls.account_of(&other), None, "{other}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_page_has_one_url() -> Result<(), UrlError> {
+        let urls = Urls::new("https://ca.example", &[])?;
+        let (account, order) = (AccountId::random(), OrderId::random());
+        for after in [None, Some(order)] {
+            let url = urls.orders(account, after);
+            assert_eq!(Urls::after(url.split_once('?').map(|(_, query)| query)), Some(after), "{url}");
+        }
+        for query in [
+            String::new(),
+            "after".to_owned(),
+            "after=".to_owned(),
+            "after=1".to_owned(),
+            format!("{order}"),
+            format!("after={order}&"),
+            format!("after={order}="),
+            format!("&after={order}"),
+            format!("after={order}&after={order}"),
+            format!("After={order}"),
+            format!("x=1&after={order}"),
+            format!("%61fter={order}"),
+        ] {
+            assert_eq!(Urls::after(Some(&query)), None, "{query}");
         }
         Ok(())
     }

@@ -1,20 +1,23 @@
 //! The authority's state as RFC 8555 draws it.
 
 use certus_acme as acme;
-use certus_ca::ports::OrderAndAuthorizations;
+use certus_ca::ports::{OrderAndAuthorizations, OrderPage};
 use certus_ca::state::{Account, Authorization, Challenge, ChallengeState, OrderState};
 use certus_pki::Timestamp;
 
 use crate::urls::Urls;
 
-pub(crate) fn account(account: &Account) -> acme::Account {
+pub(crate) fn account(urls: &Urls, account: &Account) -> acme::Account {
     acme::Account {
         status: account.status(),
         contact: account.contact.clone(),
         terms_of_service_agreed: account.terms.is_some().then_some(true),
-        // Not offered yet: no URL is shown that does not answer.
-        orders: String::new(),
+        orders: urls.orders(account.id, None),
     }
+}
+
+pub(crate) fn orders(urls: &Urls, page: &OrderPage) -> acme::Orders {
+    acme::Orders { orders: page.orders.iter().map(|id| urls.order(*id)).collect() }
 }
 
 pub(crate) fn order(urls: &Urls, found: &OrderAndAuthorizations, now: Timestamp) -> acme::Order {

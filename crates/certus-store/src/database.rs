@@ -8,8 +8,8 @@ use certus_ca::audit::AuditEvent;
 use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId, ProcessId};
 use certus_ca::job::{Job, Lease, LeasedJob, Task};
 use certus_ca::ports::{
-    AuditEntry, CertificateEntry, IntentOutcome, OpenCounts, OrderAndAuthorizations, Page, Process, Store, StoreError,
-    Stored, StoredCrl, Version,
+    AuditEntry, CertificateEntry, IntentOutcome, OpenCounts, OrderAndAuthorizations, OrderPage, Page, Process, Store,
+    StoreError, Stored, StoredCrl, Version,
 };
 use certus_ca::state::{Account, Authorization, Intent, IssuedCertificate, Order};
 use certus_pki::{SerialNumber, Timestamp};
@@ -88,6 +88,16 @@ impl Store for Database {
 
     async fn order(&self, id: OrderId) -> Result<Option<Stored<OrderAndAuthorizations>>, StoreError> {
         self.reads.order(id).await
+    }
+
+    async fn account_orders(
+        &self,
+        account: AccountId,
+        after: Option<OrderId>,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Option<OrderPage>, StoreError> {
+        self.reads.account_orders(account, after, now, limit).await
     }
 
     async fn authorization(&self, id: AuthorizationId) -> Result<Option<Stored<Authorization>>, StoreError> {

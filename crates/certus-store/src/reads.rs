@@ -7,8 +7,8 @@ use certus_acme::{Identifier, Thumbprint};
 use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId, ProcessId};
 use certus_ca::job::Lease;
 use certus_ca::ports::{
-    AuditEntry, CertificateEntry, IntentOutcome, OpenCounts, OrderAndAuthorizations, Page, StoreError, Stored,
-    StoredCrl,
+    AuditEntry, CertificateEntry, IntentOutcome, OpenCounts, OrderAndAuthorizations, OrderPage, Page, StoreError,
+    Stored, StoredCrl,
 };
 use certus_ca::state::{Account, Authorization, IssuedCertificate};
 use certus_pki::{SerialNumber, Timestamp};
@@ -26,6 +26,13 @@ pub(crate) trait Reads: Debug + Send + Sync {
         now: Timestamp,
     ) -> Result<Vec<Authorization>, StoreError>;
     async fn order(&self, id: OrderId) -> Result<Option<Stored<OrderAndAuthorizations>>, StoreError>;
+    async fn account_orders(
+        &self,
+        account: AccountId,
+        after: Option<OrderId>,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Option<OrderPage>, StoreError>;
     async fn authorization(&self, id: AuthorizationId) -> Result<Option<Stored<Authorization>>, StoreError>;
     async fn authorization_of(&self, challenge: ChallengeId) -> Result<Option<Stored<Authorization>>, StoreError>;
     async fn intent_outcome(&self, issuer: &str, serial: &SerialNumber) -> Result<Option<IntentOutcome>, StoreError>;

@@ -19,7 +19,7 @@ pub(crate) use authorization::{
 };
 pub(crate) use certificate::{CertificateRow, NameRow, column_of, entry, outcome};
 pub(crate) use job::{JobRow, lease};
-pub(crate) use order::{IdentifierRow, OrderFacts, OrderRow};
+pub(crate) use order::{IdentifierRow, OrderFacts, OrderRow, order_page};
 
 /// Where a row stands, for errors about it.
 #[derive(Debug, Clone, Copy)]

@@ -16,8 +16,8 @@ use certus_ca::audit::AuditEvent;
 use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId, ProcessId};
 use certus_ca::job::{Job, Lease, LeasedJob};
 use certus_ca::ports::{
-    AuditEntry, CertificateEntry, IntentOutcome, OpenCounts, OrderAndAuthorizations, Page, Process, Store, StoreError,
-    Stored, StoredCrl, Version,
+    AuditEntry, CertificateEntry, IntentOutcome, OpenCounts, OrderAndAuthorizations, OrderPage, Page, Process, Store,
+    StoreError, Stored, StoredCrl, Version,
 };
 use certus_ca::state::{Account, Authorization, Intent, IssuedCertificate, Order};
 use certus_pki::{SerialNumber, Timestamp};
@@ -218,6 +218,16 @@ impl Store for FaultyStore {
 
     async fn order(&self, id: OrderId) -> Result<Option<Stored<OrderAndAuthorizations>>, StoreError> {
         self.inner.order(id).await
+    }
+
+    async fn account_orders(
+        &self,
+        account: AccountId,
+        after: Option<OrderId>,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Option<OrderPage>, StoreError> {
+        self.inner.account_orders(account, after, now, limit).await
     }
 
     async fn authorization(&self, id: AuthorizationId) -> Result<Option<Stored<Authorization>>, StoreError> {

@@ -11,7 +11,7 @@ use crate::id::{OrderId, RequestId};
 use crate::issuers::{Issuers, ProfileRule};
 use crate::limits;
 use crate::policy;
-use crate::ports::{OrderAndAuthorizations, Stored};
+use crate::ports::{OrderAndAuthorizations, OrderPage, Stored};
 use crate::state::{Account, Authorization, Order};
 
 impl Ca {
@@ -115,6 +115,17 @@ impl Ca {
     /// [`CaError::NotFound`], [`CaError::NotYours`].
     pub async fn order(&self, account: &Account, id: OrderId) -> Result<OrderAndAuthorizations, CaError> {
         self.stored_order(account, id).await.map(|stored| stored.value)
+    }
+
+    /// A page of the account's orders that are not invalid, oldest first (RFC 8555 section 7.1.2.1): the first one, or the
+    /// one behind the order `after`.
+    ///
+    /// # Errors
+    ///
+    /// `malformed` when `after` is no order of this account.
+    pub async fn account_orders(&self, account: &Account, after: Option<OrderId>) -> Result<OrderPage, CaError> {
+        let found = self.inner().store.account_orders(account.id, after, self.now(), limits::ORDERS_A_PAGE).await?;
+        found.ok_or_else(|| CaError::malformed("this page does not exist; start again at the account's \"orders\" URL"))
     }
 
     pub(crate) async fn stored_order(

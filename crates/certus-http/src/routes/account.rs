@@ -1,16 +1,17 @@
-//! newAccount and accounts (RFC 8555 section 7.3).
+//! newAccount, accounts and their lists of orders (RFC 8555 sections 7.3 and 7.1.2.1).
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use certus_acme::{AccountUpdate, NewAccount};
 use certus_ca::CaError;
 use certus_ca::ca::Opened;
 use certus_ca::id::AccountId;
-use http::StatusCode;
+use http::{StatusCode, header};
 
-use super::{App, PathId, id_of, json, located};
+use super::{App, PathId, id_of, json, link, located};
 use crate::error::ErrorResponse;
-use crate::signed::{Json, JsonOrGet, Signed, SignedByKey};
+use crate::signed::{Json, JsonOrGet, PostAsGet, Signed, SignedByKey};
+use crate::urls::Urls;
 use crate::view;
 
 pub(super) async fn new_account(
@@ -22,7 +23,7 @@ pub(super) async fn new_account(
         Opened::Created(account) => (StatusCode::CREATED, account),
         Opened::Existing(account) => (StatusCode::OK, account),
     };
-    Ok(located(json(status, &view::account(&account)), &app.urls.account(account.id)))
+    Ok(located(json(status, &view::account(&app.urls, &account)), &app.urls.account(account.id)))
 }
 
 pub(super) async fn account(
@@ -38,5 +39,26 @@ pub(super) async fn account(
         JsonOrGet::Get => account,
         JsonOrGet::Json(update) => app.ca.update_account(request, &account, &update).await?,
     };
-    Ok(json(StatusCode::OK, &view::account(&account)))
+    Ok(json(StatusCode::OK, &view::account(&app.urls, &account)))
+}
+
+pub(super) async fn orders(
+    State(app): State<App>,
+    PathId(id): PathId,
+    RawQuery(query): RawQuery,
+    signed: Signed<PostAsGet>,
+) -> Result<Response, ErrorResponse> {
+    let account = signed.account;
+    if id_of(AccountId::parse(&id), "account")? != account.id {
+        return Err(CaError::NotYours("list of orders").into());
+    }
+    let Some(after) = Urls::after(query.as_deref()) else {
+        return Err(CaError::malformed("this URL is no page of the list; follow the Link with rel=\"next\"").into());
+    };
+    let page = app.ca.account_orders(&account, after).await?;
+    let mut response = json(StatusCode::OK, &view::orders(&app.urls, &page));
+    if let Some(last) = page.orders.last().filter(|_| page.more) {
+        response.headers_mut().append(header::LINK, link(&app.urls.orders(account.id, Some(*last)), "next"));
+    }
+    Ok(response)
 }

@@ -31,7 +31,7 @@ pub(super) async fn key_change(State(app): State<App>, signed: Signed<Inner>) ->
     let old = account.key.thumbprint();
     Ok(match app.ca.change_key(request, account.id, &old, &new).await? {
         KeyChanged::Done(account) => {
-            located(json(StatusCode::OK, &view::account(&account)), &app.urls.account(account.id))
+            located(json(StatusCode::OK, &view::account(&app.urls, &account)), &app.urls.account(account.id))
         }
         KeyChanged::InUse(other) => {
             let detail = "the new key is that of an account already, which Location names; make another key";

@@ -155,6 +155,7 @@ pub(crate) fn assert_malformed(what: &str, answer: &Answer) -> Problem {
 #[derive(Debug)]
 pub(crate) struct Resources {
     pub(crate) account: String,
+    pub(crate) orders: String,
     pub(crate) order: String,
     pub(crate) finalize: String,
     pub(crate) authorization: String,
@@ -169,8 +170,10 @@ impl Resources {
         let order = issued.order;
         let authorization = order.value.authorizations.first().unwrap().clone();
         let challenge = client.authorization(&authorization).await.unwrap().value.challenges.remove(0).url;
+        let account = client.account_url().unwrap();
         Self {
-            account: client.account_url().unwrap(),
+            orders: format!("{account}/orders"),
+            account,
             order: order.url,
             finalize: order.value.finalize,
             authorization,
@@ -180,7 +183,7 @@ impl Resources {
     }
 
     /// Everything that a POST-as-GET reads.
-    pub(crate) fn readable(&self) -> [&str; 5] {
-        [&self.account, &self.order, &self.authorization, &self.challenge, &self.certificate]
+    pub(crate) fn readable(&self) -> [&str; 6] {
+        [&self.account, &self.orders, &self.order, &self.authorization, &self.challenge, &self.certificate]
     }
 }

@@ -21,6 +21,7 @@ mod section_6_4_url;
 mod section_6_5_nonces;
 mod section_6_6_rate_limits;
 mod section_6_7_errors;
+mod section_7_1_2_1_orders;
 mod section_7_1_objects;
 mod section_7_1_resources;
 mod section_7_2_nonces;

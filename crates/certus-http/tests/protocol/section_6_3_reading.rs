@@ -81,7 +81,7 @@ async fn an_empty_object_does_not_read() {
     let world = World::new().await;
     let client = world.client().await;
     let resources = Resources::of(&world, &client).await;
-    for url in [&resources.order, &resources.certificate] {
+    for url in [&resources.orders, &resources.order, &resources.certificate] {
         assert_malformed(url, &client.post(url, &json!({})).await.unwrap());
     }
     let before = client.post_as_get(&resources.account).await.unwrap();

@@ -95,7 +95,7 @@ async fn orders_are_served_until_it_is_over() {
     assert_eq!(client.new_order(&["c.localhost"]).await.unwrap().value.status, OrderStatus::Pending);
 }
 
-// conformance: 8555-7.4-10 8555-7.4-11
+// conformance: 8555-7.1.3-12 8555-7.4-10 8555-7.4-11
 #[tokio::test]
 async fn a_profile_lets_orders_be_served_for_a_time() {
     let world = World::with(|setup| setup.reuse = DAY).await;

@@ -97,6 +97,7 @@ CREATE TABLE orders (
     CHECK (closed IS NOT NULL OR (issued IS NULL AND failed IS NULL))
 );
 CREATE INDEX orders_open ON orders (account, expires) WHERE closed IS NULL;
+CREATE INDEX orders_listed ON orders (account, key) WHERE closed IS NULL OR issued IS NOT NULL;
 CREATE INDEX orders_expires ON orders (expires);
 
 CREATE TABLE authorizations (

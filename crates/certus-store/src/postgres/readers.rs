@@ -9,8 +9,8 @@ use certus_acme::{Identifier, Thumbprint};
 use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId, ProcessId, RequestId};
 use certus_ca::job::Lease;
 use certus_ca::ports::{
-    AuditEntry, CertificateEntry, IntentOutcome, OpenCounts, OrderAndAuthorizations, Page, StoreError, Stored,
-    StoredCrl,
+    AuditEntry, CertificateEntry, IntentOutcome, OpenCounts, OrderAndAuthorizations, OrderPage, Page, StoreError,
+    Stored, StoredCrl,
 };
 use certus_ca::state::{Account, Authorization, IssuedCertificate};
 use certus_pki::{SerialNumber, Timestamp};
@@ -120,6 +120,26 @@ impl Reads for Readers {
 
     async fn order(&self, id: OrderId) -> Result<Option<Stored<OrderAndAuthorizations>>, StoreError> {
         read_rows::order(&self.ask(sql_read::ORDER, &[&id.as_bytes().as_slice()]).await?)
+    }
+
+    async fn account_orders(
+        &self,
+        account: AccountId,
+        after: Option<OrderId>,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Option<OrderPage>, StoreError> {
+        let after = after.as_ref().map(|order| order.as_bytes().as_slice());
+        let wanted = i64::from(limit) + 1;
+        let values: [&(dyn ToSql + Sync); 4] = [&account.as_bytes().as_slice(), &after, &millis(now), &wanted];
+        let found = self.ask(sql_read::ORDERS_OF_ACCOUNT, &values).await?;
+        let Some(first) = found.first() else { return Err(super::call::no_answer()) };
+        if column::<Option<i64>>(first, 0)?.is_none() {
+            return Ok(None);
+        }
+        let ids: Result<Vec<Option<&[u8]>>, StoreError> = found.iter().map(|row| column(row, 1)).collect();
+        let ids: Vec<&[u8]> = ids?.into_iter().flatten().collect();
+        rows::order_page(&ids, limit).map(Some)
     }
 
     async fn authorization(&self, id: AuthorizationId) -> Result<Option<Stored<Authorization>>, StoreError> {

@@ -56,6 +56,19 @@ crate::sql! {
         LEFT JOIN challenges ON challenges.authorization_key = authorizations.key
         LEFT JOIN perspectives ON perspectives.evidence = challenges.evidence
         WHERE orders.id = $1 ORDER BY order_identifiers.position, challenges.key, perspectives.position, perspectives.hop");
+    // `place` is where the page begins, NULL when that is no order of the account; a row of it alone when the page is empty.
+    // The account is a range, not an equality: in this order only `orders_listed` has the rows. Otherwise the planner may
+    // go through everybody's orders by key instead.
+    ORDERS_OF_ACCOUNT = "SELECT place.key, listed.id FROM
+        (SELECT owner.key AS account, CASE WHEN $2::bytea IS NULL THEN 0 ELSE
+                (SELECT key FROM orders WHERE id = $2 AND account = owner.key) END AS key
+            FROM (SELECT (SELECT key FROM accounts WHERE id = $1) AS key) AS owner) AS place
+        LEFT JOIN LATERAL (SELECT orders.key, orders.id FROM orders
+            WHERE (orders.account, orders.key) > (place.account, place.key) AND orders.account <= place.account
+            AND (closed IS NULL OR issued IS NOT NULL)
+            AND (issued IS NOT NULL OR finalized IS NOT NULL OR expires > $3)
+            ORDER BY orders.account, orders.key LIMIT $4) AS listed ON TRUE
+        ORDER BY listed.key";
     AUTHORIZATION = concat!("SELECT ", authorization!(), "
         FROM authorizations JOIN accounts AS holders ON holders.key = authorizations.account
         LEFT JOIN challenges ON challenges.authorization_key = authorizations.key

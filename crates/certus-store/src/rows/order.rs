@@ -1,7 +1,7 @@
 //! Orders.
 
 use certus_ca::id::{AccountId, AuthorizationId, CertificateId, OrderId};
-use certus_ca::ports::{StoreError, Stored};
+use certus_ca::ports::{OrderPage, StoreError, Stored};
 use certus_ca::state::{Order, OrderState};
 use certus_pki::{PublicKey, Timestamp, Validity};
 
@@ -79,6 +79,14 @@ impl OrderRow {
         };
         Ok(Stored { version: place.version(self.version)?, value: order })
     }
+}
+
+/// The first `limit` of the ids that were found, and whether there was one more.
+pub(crate) fn order_page<T: AsRef<[u8]>>(found: &[T], limit: u32) -> Result<OrderPage, StoreError> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let shown = found.iter().take(limit).map(AsRef::as_ref);
+    let orders = shown.map(|id| Ok(OrderId::from_bytes(Place::new("orders", id).octets("id", id)?)));
+    Ok(OrderPage { orders: orders.collect::<Result<_, StoreError>>()?, more: found.len() > limit })
 }
 
 /// What has happened to an order, as columns. Facts that the state no longer names stay in the row as they are.

@@ -2,12 +2,15 @@
 
 use certus_acme::Identifier;
 use certus_ca::id::{AccountId, AuthorizationId, ChallengeId, OrderId};
-use certus_ca::ports::{OrderAndAuthorizations, StoreError, Stored};
+use certus_ca::ports::{OrderAndAuthorizations, OrderPage, StoreError, Stored};
 use certus_ca::state::Authorization;
+use certus_pki::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::fault::Fault;
-use crate::rows::{AuthorizationRow, ChallengeRow, IdentifierRow, OrderRow, PerspectiveRow, evidence_keys};
+use crate::rows::{
+    AuthorizationRow, ChallengeRow, IdentifierRow, OrderRow, PerspectiveRow, evidence_keys, millis, order_page,
+};
 
 /// The columns that [`push`] reads.
 macro_rules! authorization {
@@ -28,6 +31,11 @@ crate::sql! {
         orders.not_after, orders.key
         FROM orders JOIN accounts ON accounts.key = orders.account
         LEFT JOIN certificates ON certificates.key = orders.certificate WHERE orders.id = ?1";
+    PLACE_IN_LIST = "SELECT orders.key FROM orders JOIN accounts ON accounts.key = orders.account
+        WHERE orders.id = ?1 AND accounts.id = ?2";
+    ORDERS_OF_ACCOUNT = "SELECT id FROM orders WHERE account = (SELECT key FROM accounts WHERE id = ?1) AND key > ?2
+        AND (closed IS NULL OR issued IS NOT NULL)
+        AND (issued IS NOT NULL OR finalized IS NOT NULL OR expires > ?3) ORDER BY key LIMIT ?4";
     AUTHORIZATIONS_OF_ORDER = authorization!(", order_identifiers.type, order_identifiers.value
         FROM order_identifiers
         JOIN authorizations ON authorizations.key = order_identifiers.authorization_key
@@ -95,6 +103,28 @@ pub(super) fn order(connection: &Connection, id: OrderId) -> Result<Option<Store
     let authorizations: Result<Vec<Authorization>, StoreError> =
         rows.into_iter().map(|row| Ok(row.into_state(&perspectives)?.value)).collect();
     Ok(Some(Stored { value: OrderAndAuthorizations { order, authorizations: authorizations? }, version }))
+}
+
+pub(super) fn list(
+    connection: &Connection,
+    account: AccountId,
+    after: Option<OrderId>,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Option<OrderPage>, Fault> {
+    let place: Option<i64> = match after {
+        None => Some(0),
+        Some(order) => {
+            let mut statement = connection.prepare_cached(PLACE_IN_LIST)?;
+            statement.query_row(params![order.as_bytes(), account.as_bytes()], |row| row.get(0)).optional()?
+        }
+    };
+    let Some(place) = place else { return Ok(None) };
+    let mut statement = connection.prepare_cached(ORDERS_OF_ACCOUNT)?;
+    // One more than asked, so that the last page is known to be the last.
+    let values = params![account.as_bytes(), place, millis(now), i64::from(limit) + 1];
+    let found = statement.query_map(values, |row| row.get(0))?.collect::<rusqlite::Result<Vec<Vec<u8>>>>()?;
+    Ok(Some(order_page(&found, limit)?))
 }
 
 pub(super) fn authorization(

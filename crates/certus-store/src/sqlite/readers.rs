@@ -12,8 +12,8 @@ use certus_acme::{Identifier, Thumbprint};
 use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId, ProcessId};
 use certus_ca::job::Lease;
 use certus_ca::ports::{
-    AuditEntry, CertificateEntry, IntentOutcome, OpenCounts, OrderAndAuthorizations, Page, StoreError, Stored,
-    StoredCrl,
+    AuditEntry, CertificateEntry, IntentOutcome, OpenCounts, OrderAndAuthorizations, OrderPage, Page, StoreError,
+    Stored, StoredCrl,
 };
 use certus_ca::state::{Account, Authorization, IssuedCertificate};
 use certus_pki::{SerialNumber, Timestamp};
@@ -139,6 +139,16 @@ impl Reads for SharedReaders {
 
     async fn order(&self, id: OrderId) -> Result<Option<Stored<OrderAndAuthorizations>>, StoreError> {
         self.0.ask(|connection| read_order::order(connection, id))
+    }
+
+    async fn account_orders(
+        &self,
+        account: AccountId,
+        after: Option<OrderId>,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Option<OrderPage>, StoreError> {
+        self.ask_aside(move |connection| read_order::list(connection, account, after, now, limit)).await
     }
 
     async fn authorization(&self, id: AuthorizationId) -> Result<Option<Stored<Authorization>>, StoreError> {

@@ -87,6 +87,8 @@ macro_rules! store_conformance {
                 a_validation_that_failed_is_kept_with_its_reason
                 an_authorization_serves_later_orders_where_it_may an_authorization_is_given_up_once
                 what_is_open_is_counted
+                an_account_has_its_orders_page_by_page
+                what_came_to_nothing_is_not_listed
                 a_hundred_names_are_an_order;
             issuing: an_order_gets_its_certificate
                 nothing_is_spent_on_proofs_that_were_given_up

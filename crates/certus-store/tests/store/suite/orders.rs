@@ -2,9 +2,9 @@
 
 use certus_acme::{ChallengeType, Identifier};
 use certus_ca::audit::Action;
-use certus_ca::id::{AuthorizationId, ChallengeId, OrderId};
+use certus_ca::id::{AccountId, AuthorizationId, ChallengeId, OrderId};
 use certus_ca::job::{Lease, Task};
-use certus_ca::ports::{OpenCounts, OrderAndAuthorizations, StoreError, Stored, Version};
+use certus_ca::ports::{OpenCounts, OrderAndAuthorizations, OrderPage, StoreError, Stored, Version};
 use certus_ca::state::{Authorization, ChallengeState, Order, ValidatedControl};
 use certus_pki::DnsName;
 
@@ -125,6 +125,83 @@ pub(crate) async fn what_is_open_is_counted(subject: &Subject) {
         store.open_counts(other.id, NOW).await.unwrap(),
         OpenCounts { orders: 1, authorizations: 1, reusable: 0 }
     );
+}
+
+pub(crate) async fn an_account_has_its_orders_page_by_page(subject: &Subject) {
+    let store = &*subject.store;
+    let account = made::kept_account(store).await;
+    let other = made::kept_account(store).await;
+    let page = async |after, limit| store.account_orders(account.id, after, NOW, limit).await.unwrap();
+    assert_eq!(page(None, 2).await, Some(OrderPage { orders: vec![], more: false }));
+    let (mut own, mut others) = (Vec::new(), Vec::new());
+    for _ in 0..5 {
+        own.push(made::kept_order(store, &account, &["a.example", "b.example"]).await.0.id);
+        others.push(made::kept_order(store, &other, &["a.example"]).await.0.id);
+    }
+    for (after, limit, expected, more) in [
+        (None, 2, &own[..2], true),
+        (Some(own[1]), 2, &own[2..4], true),
+        (Some(own[3]), 2, &own[4..], false),
+        (Some(own[4]), 2, &own[5..], false),
+        (Some(own[2]), 2, &own[3..], false),
+        (None, 5, &own[..], false),
+        (None, 4, &own[..4], true),
+    ] {
+        let expected = Some(OrderPage { orders: expected.to_vec(), more });
+        assert_eq!(page(after, limit).await, expected, "{limit} behind {after:?}");
+    }
+    for nowhere in [others[0], others[4], OrderId::random()] {
+        assert_eq!(page(Some(nowhere), 2).await, None);
+    }
+    let nobody = AccountId::random();
+    assert_eq!(store.account_orders(nobody, Some(own[0]), NOW, 2).await.unwrap(), None);
+    let nothing = Some(OrderPage { orders: vec![], more: false });
+    assert_eq!(store.account_orders(nobody, None, NOW, 2).await.unwrap(), nothing);
+}
+
+pub(crate) async fn what_came_to_nothing_is_not_listed(subject: &Subject) {
+    let store = &*subject.store;
+    let account = made::kept_account(store).await;
+    made::known_issuer(store).await;
+    let listed = async |now, after| {
+        let page = store.account_orders(account.id, after, now, 100).await.unwrap().unwrap();
+        assert!(!page.more);
+        page.orders
+    };
+    // One of each in the order they are made in: pending, ready, processing, without issuance, without a proof, given up.
+    let mut made = Vec::new();
+    for name in ["a", "b", "c", "d", "e", "f"] {
+        made.push(made::kept_order(store, &account, &[format!("{name}.example").as_str()]).await);
+    }
+    let ids: Vec<OrderId> = made.iter().map(|(order, _)| order.id).collect();
+    assert_eq!(listed(NOW, None).await, ids);
+
+    made::validate(store, subject.process, ids[1]).await;
+    for id in [ids[2], ids[3]] {
+        made::validate(store, subject.process, id).await;
+    }
+    made::begin_issuance(store, subject.process, ids[2]).await;
+    let (lease, stored) = made::begin_issuance(store, subject.process, ids[3]).await;
+    let failed = stored.value.fail(made::problem(), NOW);
+    let audit = made::event(Action::IssuanceFailed, failed.id);
+    store.fail_issuance(lease, stored.version, &failed, audit).await.unwrap();
+    let stored = store.authorization(made[4].1[0].id).await.unwrap().unwrap();
+    let (lease, stored) = made::begin_validation(store, subject.process, stored).await;
+    made::settle(store, lease, stored, Err(made::problem())).await;
+    let given_up = made[5].1[0].clone().deactivate(NOW);
+    let audit = made::event(Action::AuthorizationDeactivated, given_up.id);
+    store.deactivate_authorization(Version(1), &given_up, audit).await.unwrap();
+    assert_eq!(listed(NOW, None).await, ids[..3]);
+
+    made::issued(store, subject.process, &account, &["g.example"]).await;
+    let all = listed(NOW, None).await;
+    assert_eq!((all.len(), &all[..3]), (4, &ids[..3]));
+    // The list goes on behind what has left it meanwhile.
+    for gone in [ids[3], ids[4], ids[5]] {
+        assert_eq!(listed(NOW, Some(gone)).await, all[3..]);
+    }
+    // What expired is no more, unless it was finalized in time.
+    assert_eq!(listed(NOW + WEEK, None).await, all[2..]);
 }
 
 pub(crate) async fn a_hundred_names_are_an_order(subject: &Subject) {
