@@ -145,7 +145,7 @@ What is missing is asked for on a terminal. Nothing that exists is overwritten.
 Examples:
   certus ca init --dir /etc/certus --external-url https://ca.example --pki-url http://pki.example
   certus ca init --external-url https://ca.example:14000 --pki-url http://ca.example \\
-      --key rsa-3072 --name 'Example' --permit-names example.com,example.org \\
+      --key rsa-3072 --name 'Example' --permit-names ca.example,example.com \\
       --passphrase-file /etc/certus.passphrase
   certus ca init --external-url https://ca.example --pki-url http://ca.example \\
       --issuer-chain chain.pem --issuer-key issuing.key")]
@@ -160,10 +160,10 @@ pub(crate) struct InitArgs {
     #[arg(help = "Where issuers and CRLs are published: http://HOST[:PORT][/PATH]", long, value_name = "URL")]
     pub(crate) pki_url: Option<PkiUrl>,
     /// Where ACME is listened for [default: every address, the port of --external-url]
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     pub(crate) listen: Option<SocketAddr>,
     /// Where publications are listened for [default: every address, the port of --pki-url]
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     pub(crate) pki_listen: Option<SocketAddr>,
     /// The keys of the new root and issuing certificate: ec-p256, ec-p384, rsa-2048, rsa-3072, rsa-4096
     /// [default: ec-p256]
@@ -175,8 +175,8 @@ pub(crate) struct InitArgs {
     /// Their organization
     #[arg(long)]
     pub(crate) organization: Option<String>,
-    /// Their country: two letters
-    #[arg(long)]
+    /// Their country: two capital letters (ISO 3166)
+    #[arg(long, value_parser = country)]
     pub(crate) country: Option<String>,
     /// Certify names at and beneath these only, and no addresses
     #[arg(long, value_name = "SUFFIX,…", value_delimiter = ',', value_parser = dns_name)]
@@ -227,10 +227,10 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(crate) dir: PathBuf,
     /// Where ACME is listened for [default: 127.0.0.1:14000]
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     pub(crate) listen: Option<SocketAddr>,
     /// Where publications are listened for [default: the next port]
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     pub(crate) pki_listen: Option<SocketAddr>,
     /// The store: sqlite, or postgres://USER@HOST/DATABASE [default: sqlite]
     #[arg(long, value_name = "URL")]
@@ -242,7 +242,7 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "NAME", requires = "store", conflicts_with = "store_passfile")]
     pub(crate) store_credential: Option<String>,
     /// Ask this resolver [default: those of /etc/resolv.conf]
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     pub(crate) resolver: Option<SocketAddr>,
     /// The port that http-01 is validated at
     #[arg(long, value_name = "N", default_value_t = 5002, value_parser = clap::value_parser!(u16).range(1..))]
@@ -259,6 +259,15 @@ pub(crate) struct UpArgs {
     /// Print one JSON document when ready
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+fn country(text: &str) -> Result<String, String> {
+    let is = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase());
+    if is { Ok(text.to_owned()) } else { Err("it must be two capital letters, as SE".to_owned()) }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_error| "it must be an IP address and a port, as 127.0.0.1:14000 or [::1]:14000".to_owned())
 }
 
 fn dns_name(text: &str) -> Result<DnsName, certus_pki::NameError> {

@@ -280,7 +280,7 @@ async fn settle_external_url(
 pub(crate) fn other_url(known: &str, configured: &ExternalUrl) -> String {
     format!(
         "the store belongs to the external URL {known}, but the settings say {configured}; put {known} back, or, if the \
-         authority moves for good, run: certus ca move-url"
+         authority moves for good, run: certus ca move-url, with the same --dir"
     )
 }
 

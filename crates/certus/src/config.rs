@@ -223,7 +223,11 @@ impl Config {
         let issuers = resolve_issuers(directory, authority.issuers)?;
         let profiles = resolve_profiles(authority.profiles, &issuers)?;
         if !profiles.contains_key(&authority.default_profile) {
-            return Err(format!("default_profile names {:?}, which is no profile here", authority.default_profile));
+            return Err(format!(
+                "default_profile names {:?}, which is no profile here; set it to one of: {}",
+                authority.default_profile,
+                profiles.keys().cloned().collect::<Vec<_>>().join(", ")
+            ));
         }
         if !(1..=MAX_SHARDS).contains(&authority.crl_shards) {
             return Err(format!("crl_shards must be 1 to {MAX_SHARDS}"));

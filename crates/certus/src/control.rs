@@ -233,9 +233,10 @@ pub(crate) async fn ask<T: DeserializeOwned>(state: &StateDir, request: &Request
                 Locked::Taken(_) => ending(
                     Exit::NotRunning,
                     format!(
-                        "no authority is running in {}; start it with: certus ca serve --dir {}",
+                        "no authority is running in {}; start it with: certus ca serve --dir {authority} (a laboratory: \
+                         certus up --dir {authority})",
                         state.path().display(),
-                        state.authority().display()
+                        authority = state.authority().display()
                     ),
                 ),
                 Locked::Held { pid } => ending(

@@ -54,7 +54,11 @@ pub(super) async fn run(args: &AtArgs, surroundings: &Surroundings, hooks: Hooks
             look_at_work(&mut findings, &config, &state, surroundings, hooks, &issuers, now).await;
         } else {
             // What this user made there, the authority's own could not open.
-            findings.add("store", State::Warn, "not looked at, since the state directory is not this user's");
+            findings.add(
+                "store",
+                State::Warn,
+                "not looked at, since the state directory is not there or not this user's",
+            );
         }
     }
     let in_order = findings.end();
@@ -95,7 +99,11 @@ fn check_state_directory(findings: &mut Findings, state: &StateDir) -> bool {
     let mode = match unix::mode_and_owner(state.path()) {
         Ok((mode, _owner)) => mode,
         Err(error) => {
-            findings.add("state directory", State::Fail, format!("{shown} cannot be looked at: {error}"));
+            findings.add(
+                "state directory",
+                State::Fail,
+                format!("{shown} cannot be looked at: {error}; restore it from a backup"),
+            );
             return false;
         }
     };

@@ -28,7 +28,8 @@ pub(super) async fn run(args: &AtArgs, surroundings: &Surroundings, hooks: Hooks
     output::text(&match previous {
         Some(previous) => format!(
             "The authority moves from {previous} to {external_url}.\nAccounts keep working under their earlier URLs. \
-             Start it again with: certus ca serve\n"
+             Start it again with: certus ca serve --dir {}\n",
+            config.directory.display()
         ),
         None => format!("The store belongs to {external_url} already; nothing was changed.\n"),
     })?;

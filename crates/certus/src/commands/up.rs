@@ -38,6 +38,9 @@ pub(super) async fn run(args: &UpArgs, surroundings: &Surroundings, hooks: Hooks
     if directory.to_str().is_none() {
         bail!("{} is not UTF-8, so no line to paste could name it; choose another --dir", directory.display());
     }
+    if let Some(path) = &args.ready_file {
+        check_ready_file(path)?;
+    }
     let (config, listeners) = match prepare(args, &directory).await? {
         Prepared::Known(config) => (*config, None),
         Prepared::New(listeners) => (make(args, &directory, &listeners, surroundings).await?, Some(listeners)),
@@ -45,12 +48,6 @@ pub(super) async fn run(args: &UpArgs, surroundings: &Surroundings, hooks: Hooks
     telemetry::start(&config.log)?;
     let lock = StateDir::of(&directory).lock()?;
     if let Some(path) = &args.ready_file {
-        if path.parent().is_some_and(|parent| !parent.as_os_str().is_empty() && !parent.is_dir()) {
-            return Err(usage(format!("--ready-file {}: there is no such directory", path.display())));
-        }
-        if path.exists() && told_by(path).is_none() {
-            return Err(usage(format!("--ready-file {} is there and is no ready file; name another", path.display())));
-        }
         // One that an earlier run left would tell whoever waits for it of a process that is gone.
         remove_if_there(path).with_context(|| format!("--ready-file {} cannot be replaced", path.display()))?;
     }
@@ -80,6 +77,17 @@ pub(super) async fn run(args: &UpArgs, surroundings: &Surroundings, hooks: Hooks
         drop(remove_if_there(path));
     }
     ended
+}
+
+/// Refuses a ready file that could not be written, before anything is made.
+fn check_ready_file(path: &Path) -> anyhow::Result<()> {
+    if path.parent().is_some_and(|parent| !parent.as_os_str().is_empty() && !parent.is_dir()) {
+        return Err(usage(format!("--ready-file {}: there is no such directory", path.display())));
+    }
+    if path.exists() && told_by(path).is_none() {
+        return Err(usage(format!("--ready-file {} is there and is no ready file; name another", path.display())));
+    }
+    Ok(())
 }
 
 /// The process that a ready file tells of, if it is one.
@@ -331,7 +339,7 @@ impl Told {
         let Commands { certbot, lego, curl, curl_root } = commands;
         let root_path = root_path.display();
         format!(
-            "{HEADING}Certus answers.{HEADING:#} This is a laboratory on one machine; Ctrl-C ends it, and certus up goes on.\n\n\
+            "{HEADING}Certus answers.{HEADING:#} This is a laboratory on one machine; Ctrl-C ends it; run again, it carries on.\n\n\
              Directory  {directory_url}\n\
              Root       {root_path}\n\
              SHA-256    {root_sha256}\n\

@@ -134,7 +134,8 @@ fn what_is_wrong_is_named_with_its_line() {
         (format!("{minimal}[authority.profiles.short]\nlifetime = \"1h\"\n"), "[authority.profiles.short]: a certif"),
         (format!("{minimal}[authority.profiles.Big]\nlifetime = \"9d\"\n"), "[authority.profiles.Big]: a profile's"),
         (format!("{minimal}[authority.profiles.a]\nlifetime = \"9d\"\nbackdate = \"3d\"\n"), "over 48h"),
-        (format!("{minimal}[authority.profiles.a]\nlifetime = \"9d\"\n"), "default_profile names \"classic\""),
+        (format!("{minimal}[authority.profiles.a]\nlifetime = \"9d\"\n"), "no profile here; set it to one of: a"),
+        (format!("{minimal}[authority.validation]\ntimeout = 10\n"), "whole number and its unit: \"30s\""),
         (
             format!("{minimal}[authority.profiles.classic]\nlifetime = \"9d\"\npolicies = [\"one\"]\n"),
             "\"one\" is no object identifier",

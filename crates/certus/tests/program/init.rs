@@ -201,7 +201,7 @@ fn a_wrong_command_line_is_told_what_is_wrong_and_nothing_is_made() {
         (&[&good[..], &["--key", "ed25519"]].concat(), 2, "is none of ec-p256"),
         (&[&good[..], &["--permit-names", "example.org"]].concat(), 2, "leaves out ca.example"),
         (&[&good[..], &["--permit-names", "*.example"]].concat(), 2, "the name is a wildcard"),
-        (&[&good[..], &["--country", "Sweden"]].concat(), 1, "must be two capital letters"),
+        (&[&good[..], &["--country", "Sweden"]].concat(), 2, "must be two capital letters"),
         (&[&good[..], &["--name", &"x".repeat(80)]].concat(), 1, "must be 1 to 64 printable characters"),
         (&[&good[..], &["--issuer-chain", "a"]].concat(), 2, "--issuer-key <FILE>"),
         (&[&good[..], &["--issuer-chain", "a", "--issuer-key", "b", "--name", "c"]].concat(), 2, "cannot be used with"),

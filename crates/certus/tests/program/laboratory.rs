@@ -139,11 +139,13 @@ fn it_does_not_settle_among_other_files() {
 }
 
 #[test]
-fn a_password_is_never_an_argument() {
+fn what_is_wrong_with_the_command_makes_nothing() {
     let temporary = tempfile::tempdir().unwrap();
     let lab = temporary.path().join("lab");
     let ended = run(&mut up(&lab, &["--store", "postgres://certus:geheim@localhost/certus"])).refused(2, "passfile");
     assert!(!ended.err.contains("geheim") && !ended.out.contains("geheim"), "{ended:?}");
+    assert!(!lab.exists());
+    run(&mut up(&lab, &["--ready-file", "/absent/ready.json"])).refused(2, "there is no such directory");
     assert!(!lab.exists());
     // A store that cannot be reached is not what a laboratory is bound to.
     let passfile = temporary.path().join("pass");
