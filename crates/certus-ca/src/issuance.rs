@@ -14,6 +14,7 @@ use crate::id::{AccountId, CertificateId, OrderId};
 use crate::issuers::ProfileRule;
 use crate::job::LeasedJob;
 use crate::limits;
+use crate::policy::identifiers;
 use crate::ports::{OrderAndAuthorizations, StoreError, Stored, Version};
 use crate::state::{Authorization, Intent, IssuedCertificate, Order, OrderState};
 
@@ -101,6 +102,12 @@ async fn attempt(ca: &Ca, job: &LeasedJob, waiting: Waiting) -> Result<Attempt, 
         let problem = Problem::new(ProblemKind::ServerInternal, "the order's profile is no longer offered; order anew");
         return fail(ca, job, version, order, problem, &why).await.map(Attempt::Ended);
     };
+    // What may be certified is a setting, which may have changed since the order was taken.
+    let refused =
+        order.identifiers.iter().find_map(|one| identifiers::admit(one, rule, |one| ca.admits(rule, one)).err());
+    if let Some((kind, why)) = refused {
+        return fail(ca, job, version, order, Problem::new(kind, why.clone()), &why).await.map(Attempt::Ended);
+    }
     let now = ca.now();
     inner.clock_guard.check(now).map_err(|newest| JobError::Clock { now, newest })?;
     let serial = SerialNumber::random();

@@ -7,6 +7,8 @@ use std::time::Duration;
 use certus_acme::{ChallengeType, Identifier};
 use certus_pki::{Issuer, Profile, PublicKey, PublicKeyKind, Publications, Timestamp, Validity, ValidityError};
 
+use crate::policy::names::NameRules;
+
 /// A profile with the issuers that sign by it.
 #[derive(Debug, Clone)]
 pub struct ProfileRule {
@@ -18,6 +20,10 @@ pub struct ProfileRule {
     pub challenges: Vec<ChallengeType>,
     /// How long after it was met an authorization may serve later orders of this profile; zero for its own order alone.
     pub reuse: Duration,
+    /// Which names the authority certifies at all.
+    pub names: Arc<NameRules>,
+    /// Whether names and addresses of the public Internet alone are certified.
+    pub public_only: bool,
     /// Signs certificates for elliptic-curve keys.
     pub ecdsa: Arc<Issuer>,
     /// Signs certificates for RSA keys.

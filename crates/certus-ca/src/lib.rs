@@ -21,3 +21,4 @@ mod work;
 
 pub use ca::{Ca, Parts, Service};
 pub use error::CaError;
+pub use policy::names::{NamePattern, NameRules};

@@ -5,6 +5,7 @@
 //! [`StoreError::Conflict`] when someone else wrote first. "Not there" is `Ok(None)`, never an error.
 
 use std::fmt::Debug;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -433,6 +434,9 @@ pub trait Validator: Debug + Send + Sync {
     ///
     /// Why not, in a sentence for the client.
     fn admits(&self, identifier: &Identifier) -> Result<(), String>;
+
+    /// Whether an address is one of the public Internet, whatever the settings permit.
+    fn is_public(&self, address: IpAddr) -> bool;
 
     /// Tries once.
     async fn validate(&self, request: &ValidationRequest) -> Result<ValidatedControl, ValidationError>;

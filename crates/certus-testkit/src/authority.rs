@@ -11,7 +11,7 @@ use certus_acme::ChallengeType;
 use certus_ca::id::ProcessId;
 use certus_ca::issuers::{Issuers, ProfileRule, crl_url, issuer_url};
 use certus_ca::ports::{Process, Store, Validator};
-use certus_ca::{Ca, Parts, Service, keep};
+use certus_ca::{Ca, NameRules, Parts, Service, keep};
 use certus_http::limits::MAX_CONNECTIONS;
 use certus_http::{PkiSite, Urls};
 use certus_pki::{
@@ -60,6 +60,10 @@ pub struct Setup {
     pub challenges: Vec<ChallengeType>,
     /// How long authorizations serve later orders.
     pub reuse: Duration,
+    /// Which names it certifies at all.
+    pub names: NameRules,
+    /// Whether its profile is for the public Internet alone.
+    pub public_only: bool,
     /// How long leaves are valid.
     pub lifetime: Duration,
     /// Policies of leaves.
@@ -96,6 +100,8 @@ impl Setup {
             profile: "classic".to_owned(),
             challenges: ChallengeType::ALL.to_vec(),
             reuse: Duration::ZERO,
+            names: NameRules::default(),
+            public_only: false,
             lifetime: Duration::from_secs(90 * 24 * 3600),
             policies: Vec::new(),
             shards: 4,
@@ -227,6 +233,8 @@ impl TestAuthority {
             description: "what servers need".to_owned(),
             challenges: setup.challenges,
             reuse: setup.reuse,
+            names: Arc::new(setup.names),
+            public_only: setup.public_only,
             ecdsa: Arc::clone(&issuer),
             rsa: Arc::clone(&issuer),
         };

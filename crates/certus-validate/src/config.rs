@@ -25,6 +25,8 @@ pub struct Config {
     /// Special-purpose addresses that may be ordered as ip identifiers (RFC 8738) nevertheless, by the same rules as `permit`.
     /// To be validated, they must be permitted there too.
     pub permit_identifiers: Vec<IpNet>,
+    /// Addresses that are never ordered as ip identifiers.
+    pub deny_identifiers: Vec<IpNet>,
     /// Addresses that are never dialled nor ordered, whatever `permit` says.
     pub deny: Vec<IpNet>,
     /// Where this program itself listens; never dialled. An unspecified address (`0.0.0.0`, `::`) stands for every
@@ -51,6 +53,7 @@ impl Default for Config {
             resolvers: Vec::new(),
             permit: Vec::new(),
             permit_identifiers: Vec::new(),
+            deny_identifiers: Vec::new(),
             deny: Vec::new(),
             own_listeners: Vec::new(),
             local_names: LocalNames::Off,

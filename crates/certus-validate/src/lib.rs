@@ -24,6 +24,7 @@ mod tls_alpn_01;
 mod turns;
 mod unix;
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -72,7 +73,10 @@ impl Validators {
         let resolvers = if config.resolvers.is_empty() { name_servers::of_this_machine() } else { config.resolvers };
         Ok(Self {
             dns: Dns::new(&resolvers, config.local_names, config.timeout)?,
-            identifiers: Policy::new(config.permit_identifiers, config.deny.clone()),
+            identifiers: Policy::new(
+                config.permit_identifiers,
+                [config.deny.clone(), config.deny_identifiers].concat(),
+            ),
             reach: Reach {
                 policy: Policy::new(config.permit, config.deny),
                 own: OwnListeners::new(config.own_listeners),
@@ -150,6 +154,10 @@ impl Validator for Validators {
                 PublicAddr::vet(*address, &self.identifiers).map(drop).map_err(|refused| refused.to_string())
             }
         }
+    }
+
+    fn is_public(&self, address: IpAddr) -> bool {
+        PublicAddr::vet(address, &Policy::new(Vec::new(), Vec::new())).is_ok()
     }
 
     async fn validate(&self, request: &ValidationRequest) -> Result<ValidatedControl, ValidationError> {

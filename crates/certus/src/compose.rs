@@ -213,6 +213,7 @@ fn issuers(config: &Config, surroundings: &Surroundings, hooks: Hooks) -> anyhow
     for (name, files) in &config.issuers {
         opened.insert(name.as_str(), Arc::new(issuer(name, files, surroundings, hooks)?));
     }
+    let names = Arc::new(config.names.clone());
     let mut profiles = std::collections::BTreeMap::new();
     for (name, profile) in &config.profiles {
         let by_name = |issuer: &str| opened.get(issuer).cloned().with_context(|| format!("no issuer {issuer:?}"));
@@ -226,6 +227,8 @@ fn issuers(config: &Config, surroundings: &Surroundings, hooks: Hooks) -> anyhow
             description: profile.description.clone(),
             challenges: profile.challenges.clone(),
             reuse: profile.reuse,
+            names: Arc::clone(&names),
+            public_only: profile.public_only,
             ecdsa: by_name(&profile.ecdsa)?,
             rsa: by_name(&profile.rsa)?,
         };

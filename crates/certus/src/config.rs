@@ -11,12 +11,14 @@ pub mod units;
 pub mod urls;
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use certus_acme::ChallengeType;
-use certus_ca::Service;
+use certus_ca::{NameRules, Service};
 use certus_http::limits::MAX_SHARDS;
 use certus_pki::ObjectIdentifier;
 
@@ -65,6 +67,8 @@ pub struct Config {
     pub sealing: SecretSource,
     /// What the directory says about the service.
     pub service: Service,
+    /// Which names are certified at all.
+    pub names: NameRules,
     /// How control of names is seen.
     pub validation: certus_validate::Config,
     /// Where everything is remembered.
@@ -112,6 +116,8 @@ pub struct Profile {
     pub challenges: Vec<ChallengeType>,
     /// How long after it was met an authorization may serve later orders.
     pub reuse: Duration,
+    /// Whether names and addresses of the public Internet alone are certified.
+    pub public_only: bool,
     /// The name of the issuer for elliptic-curve keys.
     pub ecdsa: String,
     /// The name of the issuer for RSA keys.
@@ -259,6 +265,7 @@ impl Config {
         let root = directory.join(authority.root);
         let tables::Sealing { passphrase_file, credential } = authority.sealing;
         let sealing = secret_source(directory, passphrase_file, credential, "[authority.sealing]")?;
+        let identifiers = authority.identifiers;
         Ok(Self {
             directory: directory.to_owned(),
             external_url: authority.external_url,
@@ -276,6 +283,11 @@ impl Config {
                 terms_of_service: web_url("terms_of_service", authority.terms_of_service)?,
                 website: web_url("website", authority.website)?,
             },
+            names: NameRules {
+                permit: names("permit_names", &identifiers.permit_names)?,
+                deny: names("deny_names", &identifiers.deny_names)?,
+                internal: names("internal_domains", &identifiers.internal_domains)?,
+            },
             validation: certus_validate::Config {
                 http_port,
                 https_port,
@@ -283,7 +295,8 @@ impl Config {
                 resolvers,
                 permit: permit.into_iter().map(|network| network.0).collect(),
                 deny: deny.into_iter().map(|network| network.0).collect(),
-                permit_identifiers: authority.identifiers.permit_addresses.into_iter().map(|one| one.0).collect(),
+                permit_identifiers: identifiers.permit_addresses.into_iter().map(|one| one.0).collect(),
+                deny_identifiers: identifiers.deny_addresses.into_iter().map(|one| one.0).collect(),
                 timeout: timeout.0,
                 max_redirects,
                 max_body_bytes: max_body.0,
@@ -371,7 +384,20 @@ fn resolve_profiles(
         if reuse > MAX_REUSE {
             return Err(format!("{place}: reuse is over 7d, as long as an authorization is valid"));
         }
-        profiles.insert(name, Profile { description, lifetime, backdate, policies, challenges, reuse, ecdsa, rsa });
+        profiles.insert(
+            name,
+            Profile {
+                description,
+                lifetime,
+                backdate,
+                policies,
+                challenges,
+                reuse,
+                public_only: table.public_only,
+                ecdsa,
+                rsa,
+            },
+        );
     }
     Ok(profiles)
 }
@@ -384,6 +410,13 @@ fn web_url(setting: &str, text: Option<String>) -> Result<Option<String>, String
         Some(url) => Ok(Some(url.into())),
         None => Err(format!("{setting} = {text:?} is no URL; write https://HOST/PATH")),
     }
+}
+
+/// The names of a list.
+fn names<T: FromStr<Err: Display>>(setting: &str, texts: &[String]) -> Result<Vec<T>, String> {
+    let read =
+        |text: &String| text.parse().map_err(|error| format!("[authority.identifiers]: {setting} {text:?}: {error}"));
+    texts.iter().map(read).collect()
 }
 
 fn challenge_type(text: &str, place: &str) -> Result<ChallengeType, String> {

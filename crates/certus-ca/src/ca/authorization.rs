@@ -40,7 +40,7 @@ impl Ca {
         let admits = |one: &Identifier| match one {
             // RFC 8555 section 7.4.1: it is for one name; which others an order will want is not known.
             Identifier::Wildcard(_) => Err("a wildcard cannot be authorized ahead of its order".to_owned()),
-            Identifier::Dns(_) | Identifier::Ip(_) => self.inner().validator.admits(one),
+            Identifier::Dns(_) | Identifier::Ip(_) => self.admits(rule, one),
         };
         let checked = policy::identifiers::check(std::slice::from_ref(&wish.identifier), rule, admits);
         let identifier = match checked.map(|identifiers| identifiers.into_iter().next()) {

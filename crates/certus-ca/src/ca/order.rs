@@ -1,7 +1,7 @@
 //! Orders (RFC 8555 section 7.4).
 
-use certus_acme::ProblemKind;
 use certus_acme::order::NewOrder;
+use certus_acme::{Identifier, ProblemKind};
 use certus_pki::{Timestamp, Validity};
 
 use super::{Ca, account_event};
@@ -46,8 +46,7 @@ impl Ca {
         if wish.replaces.is_some() {
             return Err(CaError::malformed("replaces needs renewalInfo, which this directory does not offer"));
         }
-        let identifiers =
-            policy::identifiers::check(&wish.identifiers, rule, |one| self.inner().validator.admits(one))?;
+        let identifiers = policy::identifiers::check(&wish.identifiers, rule, |one| self.admits(rule, one))?;
 
         let now = self.now();
         let store = &self.inner().store;
@@ -93,6 +92,19 @@ impl Ca {
         let audit = account_event(now, account.id, Action::OrderOpened, order.id, request);
         store.open_order(&order, &new, audit).await?;
         Ok(OrderAndAuthorizations { order, authorizations })
+    }
+
+    /// Whether an identifier could be validated, and is one that the profile is for.
+    pub(crate) fn admits(&self, rule: &ProfileRule, identifier: &Identifier) -> Result<(), String> {
+        let validator = &self.inner().validator;
+        validator.admits(identifier)?;
+        match identifier {
+            // BR section 4.2.2: no reserved addresses.
+            Identifier::Ip(address) if rule.public_only && !validator.is_public(*address) => {
+                Err(format!("{address} is no address of the public Internet, and this profile certifies no others"))
+            }
+            Identifier::Ip(_) | Identifier::Dns(_) | Identifier::Wildcard(_) => Ok(()),
+        }
     }
 
     fn wished_profile<'a>(&'a self, wish: &'a NewOrder) -> Result<(&'a str, &'a ProfileRule), CaError> {

@@ -67,19 +67,28 @@ fn check_one(
         };
         (kind, error.to_string())
     })?;
+    admit(&identifier, profile, admits)?;
+    Ok(identifier)
+}
+
+/// Whether an identifier may be certified by a profile. Asked again before signing: settings may have changed since the
+/// order was taken.
+pub(crate) fn admit(
+    identifier: &Identifier,
+    profile: &ProfileRule,
+    admits: impl Fn(&Identifier) -> Result<(), String>,
+) -> Result<(), (ProblemKind, String)> {
     let name = identifier.subject_name();
     if !(profile.ecdsa.permits(&name) && profile.rsa.permits(&name)) {
         let detail = format!("this authority's certificate does not permit it to certify {identifier}");
         return Err((ProblemKind::RejectedIdentifier, detail));
     }
-    if profile.challenges_for(&identifier).is_empty() {
+    if profile.challenges_for(identifier).is_empty() {
         let detail = format!("the profile {:?} has no challenge that could prove {identifier}", profile.profile.name);
         return Err((ProblemKind::InvalidProfile, detail));
     }
-    match admits(&identifier) {
-        Ok(()) => Ok(identifier),
-        Err(detail) => Err((ProblemKind::RejectedIdentifier, detail)),
-    }
+    let judged = profile.names.check(identifier, profile.public_only).and_then(|()| admits(identifier));
+    judged.map_err(|detail| (ProblemKind::RejectedIdentifier, detail))
 }
 
 #[cfg(test)]
@@ -118,6 +127,8 @@ mod tests {
             description: String::new(),
             challenges: certus_acme::ChallengeType::ALL.to_vec(),
             reuse: Duration::ZERO,
+            names: Arc::default(),
+            public_only: false,
             ecdsa: Arc::clone(&issuer),
             rsa: issuer,
         }

@@ -160,6 +160,10 @@ impl Validator for Unsteady {
         self.inner.admits(identifier)
     }
 
+    fn is_public(&self, address: std::net::IpAddr) -> bool {
+        self.inner.is_public(address)
+    }
+
     async fn validate(&self, request: &ValidationRequest) -> Result<ValidatedControl, ValidationError> {
         match self.tries.fetch_add(1, Ordering::SeqCst) {
             0 => Err(ValidationError::Ours { detail: "the resolver is down".to_owned() }),

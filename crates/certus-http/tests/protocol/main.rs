@@ -9,6 +9,7 @@ mod identifiers;
 mod kept;
 mod limits;
 mod mutations;
+mod names;
 mod openssl;
 mod overload;
 mod profiles;

@@ -52,6 +52,7 @@ pub(super) fn profiles() -> BTreeMap<String, tables::Profile> {
             policies: Vec::new(),
             challenges: None,
             reuse: reuse(),
+            public_only: false,
             issuers: None,
         };
         (name.to_owned(), profile)

@@ -93,6 +93,7 @@ key = "state/issuer/{issuer}.key"
 #policies = []
 #challenges = ["http-01", "dns-01", "tls-alpn-01"]
 #reuse = "0s"
+#public_only = false
 #issuers = {{ ecdsa = "{issuer}", rsa = "{issuer}" }}
 
 #[authority.profiles.shortlived]
@@ -102,13 +103,21 @@ key = "state/issuer/{issuer}.key"
 #policies = []
 #challenges = ["http-01", "dns-01", "tls-alpn-01"]
 #reuse = "0s"
+#public_only = false
 #issuers = {{ ecdsa = "{issuer}", rsa = "{issuer}" }}
 
-# What may be ordered.
+# What may be ordered. "example.com" stands for that name and all beneath it, "=example.com" for that name alone.
 #[authority.identifiers]
+# The only names that are certified; none leaves all. And names that are not, even so, nor by a wildcard.
+#permit_names = []
+#deny_names = []
+# Domains of your own that the public DNS does not know, such as "corp": a profile with public_only certifies them too.
+#internal_domains = []
 # Addresses that are not public and may be certified nevertheless, such as "10.0.0.0/8"; to be validated they must be in
 # permit below as well.
 #permit_addresses = []
+# Addresses that are never certified.
+#deny_addresses = []
 
 # How control of a name or address is seen.
 #[authority.validation]

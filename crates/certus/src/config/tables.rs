@@ -60,7 +60,11 @@ pub(super) struct Authority {
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Identifiers {
+    pub(super) permit_names: Vec<String>,
+    pub(super) deny_names: Vec<String>,
+    pub(super) internal_domains: Vec<String>,
     pub(super) permit_addresses: Vec<Network>,
+    pub(super) deny_addresses: Vec<Network>,
 }
 
 #[derive(Deserialize, Default)]
@@ -94,6 +98,8 @@ pub(super) struct Profile {
     pub(super) challenges: Option<Vec<String>>,
     #[serde(default = "defaults::reuse")]
     pub(super) reuse: Period,
+    #[serde(default)]
+    pub(super) public_only: bool,
     pub(super) issuers: Option<ByKey>,
 }
 

@@ -81,7 +81,12 @@ fn every_setting_is_in_the_sample() {
         "policies",
         "url",
         "alternate_chains",
+        "permit_names",
+        "deny_names",
+        "internal_domains",
         "permit_addresses",
+        "deny_addresses",
+        "public_only",
         "passphrase_file",
         "credential",
         "passfile",
@@ -135,6 +140,10 @@ fn what_is_wrong_is_named_with_its_line() {
         (format!("{minimal}[authority.profiles.Big]\nlifetime = \"9d\"\n"), "[authority.profiles.Big]: a profile's"),
         (format!("{minimal}[authority.profiles.a]\nlifetime = \"9d\"\nbackdate = \"3d\"\n"), "over 48h"),
         (format!("{minimal}[authority.profiles.a]\nlifetime = \"9d\"\n"), "no profile here; set it to one of: a"),
+        (
+            format!("{minimal}[authority.identifiers]\ndeny_names = [\"*.a.example\"]\n"),
+            "[authority.identifiers]: deny_names \"*.a.example\"",
+        ),
         (format!("{minimal}[authority.validation]\ntimeout = 10\n"), "whole number and its unit: \"30s\""),
         (
             format!("{minimal}[authority.profiles.classic]\nlifetime = \"9d\"\npolicies = [\"one\"]\n"),
