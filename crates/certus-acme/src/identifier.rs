@@ -86,6 +86,16 @@ impl Identifier {
         RawIdentifier { kind: self.kind().to_owned(), value: self.value() }
     }
 
+    /// The identifier that stands for a name of a certificate.
+    #[must_use]
+    pub fn of(name: &SubjectName) -> Self {
+        match name {
+            SubjectName::Dns(name) => Self::Dns(name.clone()),
+            SubjectName::Wildcard(base) => Self::Wildcard(base.clone()),
+            SubjectName::Ip(address) => Self::Ip(*address),
+        }
+    }
+
     /// The name that a certificate for this identifier carries.
     #[must_use]
     pub fn subject_name(&self) -> SubjectName {

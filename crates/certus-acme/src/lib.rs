@@ -22,6 +22,7 @@ pub mod key_authorization;
 pub mod key_change;
 pub mod order;
 pub mod problem;
+pub mod revocation;
 pub mod status;
 pub mod token;
 
@@ -41,5 +42,6 @@ pub use key_authorization::KeyAuthorization;
 pub use key_change::KeyChange;
 pub use order::{Finalize, NewOrder, Order};
 pub use problem::{Problem, ProblemKind, Subproblem};
+pub use revocation::RevokeCert;
 pub use status::{AccountStatus, AuthorizationStatus, ChallengeStatus, OrderStatus};
 pub use token::{Token, TokenError};

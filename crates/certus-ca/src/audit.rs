@@ -11,6 +11,8 @@ use crate::id::{AccountId, RequestId};
 pub enum Actor {
     /// A client, by its account.
     Account(AccountId),
+    /// Whoever has a certificate's key.
+    KeyHolder,
     /// A person at the machine, by the user id the socket's peer has.
     Operator {
         /// Numeric user id.
@@ -24,6 +26,7 @@ impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Account(id) => write!(f, "account:{id}"),
+            Self::KeyHolder => f.write_str("key-holder"),
             Self::Operator { uid } => write!(f, "uid:{uid}"),
             Self::Authority => f.write_str("authority"),
         }
@@ -74,6 +77,10 @@ actions! {
     IntentRecorded => "intent.recorded";
     /// A certificate was issued.
     CertificateIssued => "certificate.issued";
+    /// A certificate was revoked.
+    CertificateRevoked => "certificate.revoked";
+    /// A key was blocked; the object is SHA-256 of its subjectPublicKeyInfo.
+    KeyBlocked => "key.blocked";
     /// Issuing failed for good.
     IssuanceFailed => "issuance.failed";
     /// A process took up a job that nobody held.

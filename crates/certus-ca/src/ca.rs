@@ -1,12 +1,14 @@
 //! The authority: one short method for each thing a client or an operator may ask of it.
 //!
-//! Split by resource: `ca/account.rs`, `ca/order.rs`, `ca/authorization.rs`, `ca/finalize.rs`, `ca/certificate.rs`.
+//! Split by resource: `ca/account.rs`, `ca/order.rs`, `ca/authorization.rs`, `ca/finalize.rs`, `ca/certificate.rs`,
+//! `ca/revocation.rs`.
 
 mod account;
 mod authorization;
 mod certificate;
 mod finalize;
 mod order;
+mod revocation;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,6 +30,7 @@ use crate::work::Work;
 
 pub use account::{KeyChanged, Opened};
 pub use certificate::{Download, OWN_LIFETIME, OWN_PROFILE, OwnCertificateError};
+pub use revocation::Revoker;
 
 /// What an authority is made of.
 #[derive(Debug)]

@@ -102,6 +102,11 @@ async fn attempt(ca: &Ca, job: &LeasedJob, waiting: Waiting) -> Result<Attempt, 
         let problem = Problem::new(ProblemKind::ServerInternal, "the order's profile is no longer offered; order anew");
         return fail(ca, job, version, order, problem, &why).await.map(Attempt::Ended);
     };
+    if inner.store.key_blocked(&key.spki_sha256()).await? {
+        let problem =
+            Problem::new(ProblemKind::BadCsr, "the key of this order is known to be compromised; make another");
+        return fail(ca, job, version, order, problem, "its key was blocked").await.map(Attempt::Ended);
+    }
     // What may be certified is a setting, which may have changed since the order was taken.
     let refused =
         order.identifiers.iter().find_map(|one| identifiers::admit(one, rule, |one| ca.admits(rule, one)).err());

@@ -9,15 +9,15 @@ use crate::audit::Action;
 use crate::ca::{Ca, own_event};
 use crate::issuers;
 use crate::limits;
-use crate::ports::{StoreError, StoredCrl};
+use crate::ports::{CurrentCrl, ShardState, StoreError, StoredCrl};
 use crate::work;
 
 /// How often abandoned jobs are looked for.
 const TAKE_UP_EVERY: Duration = Duration::from_secs(1);
 /// How often a process shows that it lives: three times within a lease.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(10);
-/// How often it is seen whether a CRL is due.
-const CRL_EVERY: Duration = Duration::from_secs(60);
+/// How often it is seen whether a CRL is due: a revocation is in its list within a minute, with time to sign.
+const CRL_EVERY: Duration = Duration::from_secs(15);
 /// How often what expired long ago is removed.
 const REAP_EVERY: Duration = Duration::from_secs(600);
 
@@ -113,20 +113,26 @@ async fn publish_crls_of(ca: &Ca, issuer: &Issuer) -> Result<usize, KeepError> {
 
 async fn publish_crl(ca: &Ca, issuer: &Issuer, shard: u32) -> Result<bool, KeepError> {
     let now = ca.now();
-    let current = ca.store().crl(issuer.id(), shard).await?;
-    if current.as_ref().is_some_and(|crl| now.duration_since(crl.this_update) < limits::CRL_RENEWAL) {
+    // Before the revocations themselves: what comes between is in this list and makes the next one due all the same.
+    let ShardState { revocations, current } = ca.store().shard_state(issuer.id(), shard).await?;
+    let fresh =
+        |crl: &CurrentCrl| crl.revocations == revocations && now.duration_since(crl.this_update) < limits::CRL_RENEWAL;
+    if current.as_ref().is_some_and(fresh) {
         return Ok(false);
     }
     ca.inner().clock_guard.check(now).map_err(|newest| KeepError::Clock { now, newest })?;
     // A number made of the time is above every earlier one even when the store was restored from a backup.
     let from_time = u64::try_from(now.unix_millis()).unwrap_or(0);
-    let number = current.map_or(from_time, |crl| from_time.max(crl.number.saturating_add(1)));
+    let number = current.as_ref().map_or(from_time, |crl| from_time.max(crl.number.saturating_add(1)));
     let this_update = now.whole_seconds();
     let next_update = this_update + limits::CRL_LIFETIME;
     let url = issuers::crl_url(&ca.issuers().pki_url, issuer.id(), shard);
-    let list = issuer.crl(number, this_update, next_update, &[], Some(&url)).await?;
-    let crl =
-        StoredCrl { issuer: issuer.id().to_owned(), shard, number, this_update, next_update, der: list.der().to_vec() };
+    // RFC 5280 section 3.3: until one list later than the end of its validity.
+    let ends_from = current.map_or(this_update, |crl| crl.this_update);
+    let revoked = ca.store().revoked(issuer.id(), shard, ends_from).await?;
+    let list = issuer.crl(number, this_update, next_update, &revoked, Some(&url)).await?;
+    let der = list.der().to_vec();
+    let crl = StoredCrl { issuer: issuer.id().to_owned(), shard, number, this_update, next_update, revocations, der };
     let audit = own_event(now, Action::CrlPublished, format!("{}/{shard}#{number}", issuer.id()));
     match ca.store().publish_crl(&crl, audit).await {
         Ok(()) => Ok(true),

@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use certus_acme::{ChallengeType, Identifier, Problem, Thumbprint, Token};
-use certus_pki::{SerialNumber, Timestamp};
+use certus_pki::{RevokedEntry, SerialNumber, Timestamp};
 
 use crate::audit::AuditEvent;
 use crate::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId, ProcessId};
 use crate::job::{Job, Lease, LeasedJob};
-use crate::state::{Account, Authorization, Intent, IssuedCertificate, Order, ValidatedControl};
+use crate::state::{
+    Account, Authorization, Intent, IssuedCertificate, KnownCertificate, Order, Revocation, ValidatedControl,
+};
 
 /// How often something has been written; grows by one with each write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,8 +65,39 @@ pub struct StoredCrl {
     pub this_update: Timestamp,
     /// nextUpdate.
     pub next_update: Timestamp,
+    /// How many revocations the shard had seen when the list was made.
+    pub revocations: u64,
     /// The list in DER.
     pub der: Vec<u8>,
+}
+
+/// How a shard stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShardState {
+    /// Revocations in it so far; only grows.
+    pub revocations: u64,
+    /// Its current list, without its octets.
+    pub current: Option<CurrentCrl>,
+}
+
+/// What there is to know of a shard's current list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CurrentCrl {
+    /// Its number.
+    pub number: u64,
+    /// thisUpdate.
+    pub this_update: Timestamp,
+    /// The shard's revocations that it has.
+    pub revocations: u64,
+}
+
+/// How a certificate is looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CertificateKey {
+    /// By SHA-256 of its DER.
+    Digest([u8; 32]),
+    /// By its serial, whoever issued it.
+    Serial(SerialNumber),
 }
 
 /// One run of one process that works on this store.
@@ -278,6 +311,38 @@ pub trait Store: Debug + Send + Sync {
 
     /// Keeps certificates that were not issued through an order here, many in one transaction.
     async fn load_certificates(&self, certificates: &[IssuedCertificate], audit: AuditEvent) -> Result<(), StoreError>;
+
+    // --- revocation -----------------------------------------------------------------------------------------------
+
+    /// The certificates of that digest or serial.
+    async fn find_certificates(&self, by: &CertificateKey) -> Result<Vec<KnownCertificate>, StoreError>;
+
+    /// Whether the account has an authorization for each of these identifiers that was met and is neither deactivated nor
+    /// expired at `now`.
+    async fn holds(&self, account: AccountId, identifiers: &[Identifier], now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Keeps that a certificate was revoked, in place of what `certificate` says of it, and its key as blocked if that is
+    /// wished; the shard has one revocation more. `Conflict` when it was revoked otherwise meanwhile.
+    async fn revoke(
+        &self,
+        certificate: &KnownCertificate,
+        revocation: Revocation,
+        block_key: bool,
+        audit: AuditEvent,
+    ) -> Result<(), StoreError>;
+
+    /// Blocks a key, by SHA-256 of its subjectPublicKeyInfo, for ever. Nothing happens when it is blocked.
+    async fn block_key(&self, spki_sha256: &[u8; 32], audit: AuditEvent) -> Result<(), StoreError>;
+
+    /// Whether a key is blocked.
+    async fn key_blocked(&self, spki_sha256: &[u8; 32]) -> Result<bool, StoreError>;
+
+    /// What a list of that issuer and shard must have: certificates that were revoked, and serials that were retired, which
+    /// are valid until `ends_from` or later.
+    async fn revoked(&self, issuer: &str, shard: u32, ends_from: Timestamp) -> Result<Vec<RevokedEntry>, StoreError>;
+
+    /// How a shard stands.
+    async fn shard_state(&self, issuer: &str, shard: u32) -> Result<ShardState, StoreError>;
 
     // --- jobs and processes ---------------------------------------------------------------------------------------
 

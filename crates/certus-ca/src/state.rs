@@ -14,6 +14,6 @@ mod tests;
 
 pub use account::Account;
 pub use authorization::{Authorization, ValidatedControl};
-pub use certificate::{Intent, IssuedCertificate};
+pub use certificate::{Intent, IssuedCertificate, KnownCertificate, Revocation};
 pub use challenge::{Challenge, ChallengeState, Evidence, Hop, Perspective};
 pub use order::{Order, OrderState};

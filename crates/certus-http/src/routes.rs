@@ -7,6 +7,7 @@ mod challenge;
 mod directory;
 mod key_change;
 mod order;
+mod revocation;
 
 use axum::Router;
 use axum::extract::{FromRequestParts, Path};
@@ -29,6 +30,7 @@ pub(crate) const NEW_NONCE: &str = "/acme/new-nonce";
 pub(crate) const NEW_ACCOUNT: &str = "/acme/new-account";
 pub(crate) const NEW_ORDER: &str = "/acme/new-order";
 pub(crate) const KEY_CHANGE: &str = "/acme/key-change";
+pub(crate) const REVOKE_CERT: &str = "/acme/revoke-cert";
 pub(crate) const NEW_AUTHZ: &str = "/acme/new-authz";
 
 /// What handlers work with.
@@ -52,6 +54,7 @@ pub fn acme(ca: Ca, urls: Urls) -> Router {
         .route("/acme/acct/{id}", post(account::account))
         .route("/acme/acct/{id}/orders", post(account::orders))
         .route(KEY_CHANGE, post(key_change::key_change))
+        .route(REVOKE_CERT, post(revocation::revoke))
         .route(NEW_AUTHZ, post(authorization::new_authorization))
         .route(NEW_ORDER, post(order::new_order))
         .route("/acme/order/{id}", post(order::read))

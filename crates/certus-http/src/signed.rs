@@ -5,6 +5,7 @@ use axum::extract::FromRequest;
 use certus_acme::AccountStatus;
 use certus_acme::{FlattenedJws, Jwk, KeyReference, ProblemKind, strict_object};
 use certus_ca::CaError;
+use certus_ca::ca::Revoker;
 use certus_ca::id::RequestId;
 use certus_ca::state::Account;
 use certus_pki::check_account_key;
@@ -33,6 +34,17 @@ pub(crate) struct Signed<P> {
 pub(crate) struct SignedByKey<P> {
     /// The key that signed.
     pub(crate) key: Jwk,
+    /// What was sent.
+    pub(crate) payload: P,
+    /// The request's id.
+    pub(crate) request: RequestId,
+}
+
+/// A verified request of an account, or of whoever has a key: revokeCert (RFC 8555 section 7.6).
+#[derive(Debug)]
+pub(crate) struct SignedByEither<P> {
+    /// Who signed.
+    pub(crate) signer: Revoker,
     /// What was sent.
     pub(crate) payload: P,
     /// The request's id.
@@ -112,10 +124,14 @@ impl Signer for ByAccount {
     }
 
     fn usable(&self) -> Result<(), ErrorResponse> {
-        match self.0.status() {
-            AccountStatus::Valid => Ok(()),
-            AccountStatus::Deactivated | AccountStatus::Revoked => Err(CaError::deactivated().into()),
-        }
+        usable(&self.0)
+    }
+}
+
+fn usable(account: &Account) -> Result<(), ErrorResponse> {
+    match account.status() {
+        AccountStatus::Valid => Ok(()),
+        AccountStatus::Deactivated | AccountStatus::Revoked => Err(CaError::deactivated().into()),
     }
 }
 
@@ -135,6 +151,32 @@ impl Signer for ByKey {
     fn usable(&self) -> Result<(), ErrorResponse> {
         check_account_key(self.0.public_key())
             .map_err(|refused| ErrorResponse::new(ProblemKind::BadPublicKey, refused.to_string()))
+    }
+}
+
+impl Signer for Revoker {
+    async fn from_reference(app: &App, reference: KeyReference<'_>) -> Result<Self, ErrorResponse> {
+        match reference {
+            KeyReference::Kid(_) => ByAccount::from_reference(app, reference)
+                .await
+                .map(|ByAccount(account)| Self::Account(Box::new(account))),
+            KeyReference::Jwk(key) => Ok(Self::Key(key)),
+        }
+    }
+
+    fn key(&self) -> &Jwk {
+        match self {
+            Self::Account(account) => &account.key,
+            Self::Key(key) => key,
+        }
+    }
+
+    fn usable(&self) -> Result<(), ErrorResponse> {
+        match self {
+            Self::Account(account) => usable(account),
+            // Also a weak one: that is why its certificate is to be revoked.
+            Self::Key(_) => Ok(()),
+        }
     }
 }
 
@@ -228,5 +270,15 @@ impl<P: Payload + Send> FromRequest<App> for SignedByKey<P> {
         let id = edge::request_id(&request);
         let (ByKey(key), payload) = verify(app, request).await?;
         Ok(Self { key, payload, request: id })
+    }
+}
+
+impl<P: Payload + Send> FromRequest<App> for SignedByEither<P> {
+    type Rejection = ErrorResponse;
+
+    async fn from_request(request: Request<Body>, app: &App) -> Result<Self, ErrorResponse> {
+        let id = edge::request_id(&request);
+        let (signer, payload) = verify(app, request).await?;
+        Ok(Self { signer, payload, request: id })
     }
 }

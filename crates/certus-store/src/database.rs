@@ -8,11 +8,11 @@ use certus_ca::audit::AuditEvent;
 use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId, ProcessId};
 use certus_ca::job::{Job, Lease, LeasedJob, Task};
 use certus_ca::ports::{
-    AuditEntry, CertificateEntry, IntentOutcome, OpenCounts, OrderAndAuthorizations, OrderPage, Page, Process, Store,
-    StoreError, Stored, StoredCrl, Version,
+    AuditEntry, CertificateEntry, CertificateKey, IntentOutcome, OpenCounts, OrderAndAuthorizations, OrderPage, Page,
+    Process, ShardState, Store, StoreError, Stored, StoredCrl, Version,
 };
-use certus_ca::state::{Account, Authorization, Intent, IssuedCertificate, Order};
-use certus_pki::{SerialNumber, Timestamp};
+use certus_ca::state::{Account, Authorization, Intent, IssuedCertificate, KnownCertificate, Order, Revocation};
+use certus_pki::{RevokedEntry, SerialNumber, Timestamp};
 
 use crate::operation::{Operation, Queue, Reply};
 use crate::reads::Reads;
@@ -209,6 +209,40 @@ impl Store for Database {
 
     async fn load_certificates(&self, certificates: &[IssuedCertificate], audit: AuditEvent) -> Result<(), StoreError> {
         self.write(Operation::LoadCertificates { certificates: certificates.to_vec() }, audit).await
+    }
+
+    async fn find_certificates(&self, by: &CertificateKey) -> Result<Vec<KnownCertificate>, StoreError> {
+        self.reads.find_certificates(by).await
+    }
+
+    async fn holds(&self, account: AccountId, identifiers: &[Identifier], now: Timestamp) -> Result<bool, StoreError> {
+        self.reads.holds(account, identifiers, now).await
+    }
+
+    async fn key_blocked(&self, spki_sha256: &[u8; 32]) -> Result<bool, StoreError> {
+        self.reads.key_blocked(spki_sha256).await
+    }
+
+    async fn revoked(&self, issuer: &str, shard: u32, ends_from: Timestamp) -> Result<Vec<RevokedEntry>, StoreError> {
+        self.reads.revoked(issuer, shard, ends_from).await
+    }
+
+    async fn shard_state(&self, issuer: &str, shard: u32) -> Result<ShardState, StoreError> {
+        self.reads.shard_state(issuer, shard).await
+    }
+
+    async fn revoke(
+        &self,
+        certificate: &KnownCertificate,
+        revocation: Revocation,
+        block_key: bool,
+        audit: AuditEvent,
+    ) -> Result<(), StoreError> {
+        self.write(Operation::Revoke { certificate: certificate.clone(), revocation, block_key }, audit).await
+    }
+
+    async fn block_key(&self, spki_sha256: &[u8; 32], audit: AuditEvent) -> Result<(), StoreError> {
+        self.write(Operation::BlockKey { spki_sha256: *spki_sha256, at: audit.at }, audit).await
     }
 
     async fn register_process(&self, process: &Process, audit: AuditEvent) -> Result<(), StoreError> {

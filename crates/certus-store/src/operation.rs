@@ -9,7 +9,9 @@ use certus_ca::audit::AuditEvent;
 use certus_ca::id::{ChallengeId, ProcessId};
 use certus_ca::job::{Job, Lease, LeasedJob};
 use certus_ca::ports::{Process, StoreError, StoredCrl, Version};
-use certus_ca::state::{Account, Authorization, Challenge, ChallengeState, Intent, IssuedCertificate, Order};
+use certus_ca::state::{
+    Account, Authorization, Challenge, ChallengeState, Intent, IssuedCertificate, KnownCertificate, Order, Revocation,
+};
 use certus_pki::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
@@ -83,6 +85,15 @@ pub(crate) enum Operation {
     },
     LoadCertificates {
         certificates: Vec<IssuedCertificate>,
+    },
+    Revoke {
+        certificate: KnownCertificate,
+        revocation: Revocation,
+        block_key: bool,
+    },
+    BlockKey {
+        spki_sha256: [u8; 32],
+        at: Timestamp,
     },
     RegisterProcess {
         process: Process,

@@ -21,6 +21,7 @@ mod sql_issuance;
 mod sql_job;
 mod sql_order;
 mod sql_read;
+mod sql_revocation;
 mod writer;
 
 use std::sync::Arc;
@@ -53,6 +54,15 @@ pub(crate) async fn found_schema(config: &PostgresConfig) -> Result<u32, StoreEr
 
 /// Every statement this backend prepares.
 pub(crate) fn statements() -> Vec<&'static str> {
-    [batch::ALL, migrate::ALL, sql_authority::ALL, sql_issuance::ALL, sql_job::ALL, sql_order::ALL, sql_read::ALL]
-        .concat()
+    [
+        batch::ALL,
+        migrate::ALL,
+        sql_authority::ALL,
+        sql_issuance::ALL,
+        sql_job::ALL,
+        sql_order::ALL,
+        sql_read::ALL,
+        sql_revocation::ALL,
+    ]
+    .concat()
 }

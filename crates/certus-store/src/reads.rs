@@ -7,11 +7,11 @@ use certus_acme::{Identifier, Thumbprint};
 use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId, ProcessId};
 use certus_ca::job::Lease;
 use certus_ca::ports::{
-    AuditEntry, CertificateEntry, IntentOutcome, OpenCounts, OrderAndAuthorizations, OrderPage, Page, StoreError,
-    Stored, StoredCrl,
+    AuditEntry, CertificateEntry, CertificateKey, IntentOutcome, OpenCounts, OrderAndAuthorizations, OrderPage, Page,
+    ShardState, StoreError, Stored, StoredCrl,
 };
-use certus_ca::state::{Account, Authorization, IssuedCertificate};
-use certus_pki::{SerialNumber, Timestamp};
+use certus_ca::state::{Account, Authorization, IssuedCertificate, KnownCertificate};
+use certus_pki::{RevokedEntry, SerialNumber, Timestamp};
 
 /// The reading half of [`certus_ca::ports::Store`], method for method.
 #[async_trait]
@@ -43,6 +43,11 @@ pub(crate) trait Reads: Debug + Send + Sync {
         after: Option<i64>,
         limit: u32,
     ) -> Result<Page<CertificateEntry>, StoreError>;
+    async fn find_certificates(&self, by: &CertificateKey) -> Result<Vec<KnownCertificate>, StoreError>;
+    async fn holds(&self, account: AccountId, identifiers: &[Identifier], now: Timestamp) -> Result<bool, StoreError>;
+    async fn key_blocked(&self, spki_sha256: &[u8; 32]) -> Result<bool, StoreError>;
+    async fn revoked(&self, issuer: &str, shard: u32, ends_from: Timestamp) -> Result<Vec<RevokedEntry>, StoreError>;
+    async fn shard_state(&self, issuer: &str, shard: u32) -> Result<ShardState, StoreError>;
     /// Whether [`certus_ca::ports::Store::lease_jobs`] would find something; asked first, so that looking writes nothing.
     async fn has_free_jobs(&self) -> Result<bool, StoreError>;
     async fn leases(&self, process: ProcessId) -> Result<Vec<Lease>, StoreError>;

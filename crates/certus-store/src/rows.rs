@@ -17,7 +17,9 @@ pub(crate) use account::AccountRow;
 pub(crate) use authorization::{
     AuthorizationRow, ChallengeFacts, ChallengeRow, PerspectiveRow, evidence_keys, resolved_column, reuse_column,
 };
-pub(crate) use certificate::{CertificateRow, NameRow, column_of, entry, outcome};
+pub(crate) use certificate::{
+    CertificateRow, NameRow, column_of, entry, outcome, reason_column, revocation, revoked_entry,
+};
 pub(crate) use job::{JobRow, lease};
 pub(crate) use order::{IdentifierRow, OrderFacts, OrderRow, order_page};
 

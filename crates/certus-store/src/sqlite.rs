@@ -11,6 +11,7 @@ mod play;
 mod read_authority;
 mod read_certificate;
 mod read_order;
+mod read_revocation;
 mod readers;
 mod recent;
 mod write_account;
@@ -19,6 +20,7 @@ mod write_issuance;
 mod write_job;
 mod write_order;
 mod write_reap;
+mod write_revocation;
 mod writer;
 
 use std::path::PathBuf;
@@ -80,6 +82,7 @@ pub(crate) fn statements() -> Vec<&'static str> {
         read_authority::ALL,
         read_certificate::ALL,
         read_order::ALL,
+        read_revocation::ALL,
         readers::ALL,
         write_account::ALL,
         write_authority::ALL,
@@ -87,6 +90,7 @@ pub(crate) fn statements() -> Vec<&'static str> {
         write_job::ALL,
         write_order::ALL,
         write_reap::ALL,
+        write_revocation::ALL,
     ]
     .concat()
 }

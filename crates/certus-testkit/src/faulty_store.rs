@@ -16,11 +16,11 @@ use certus_ca::audit::AuditEvent;
 use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId, ProcessId};
 use certus_ca::job::{Job, Lease, LeasedJob};
 use certus_ca::ports::{
-    AuditEntry, CertificateEntry, IntentOutcome, OpenCounts, OrderAndAuthorizations, OrderPage, Page, Process, Store,
-    StoreError, Stored, StoredCrl, Version,
+    AuditEntry, CertificateEntry, CertificateKey, IntentOutcome, OpenCounts, OrderAndAuthorizations, OrderPage, Page,
+    Process, ShardState, Store, StoreError, Stored, StoredCrl, Version,
 };
-use certus_ca::state::{Account, Authorization, Intent, IssuedCertificate, Order};
-use certus_pki::{SerialNumber, Timestamp};
+use certus_ca::state::{Account, Authorization, Intent, IssuedCertificate, KnownCertificate, Order, Revocation};
+use certus_pki::{RevokedEntry, SerialNumber, Timestamp};
 
 /// Every method of [`Store`] that commits something: the commit points.
 pub const COMMIT_POINTS: &[&str] = &[
@@ -38,6 +38,8 @@ pub const COMMIT_POINTS: &[&str] = &[
     "record_own_intent",
     "complete_own",
     "load_certificates",
+    "revoke",
+    "block_key",
     "register_process",
     "heartbeat",
     "retire_process",
@@ -360,6 +362,46 @@ impl Store for FaultyStore {
         self.fault("load_certificates", Moment::Before)?;
         let done = self.inner.load_certificates(certificates, audit).await;
         self.fault("load_certificates", Moment::After)?;
+        done
+    }
+
+    async fn find_certificates(&self, by: &CertificateKey) -> Result<Vec<KnownCertificate>, StoreError> {
+        self.inner.find_certificates(by).await
+    }
+
+    async fn holds(&self, account: AccountId, identifiers: &[Identifier], now: Timestamp) -> Result<bool, StoreError> {
+        self.inner.holds(account, identifiers, now).await
+    }
+
+    async fn key_blocked(&self, spki_sha256: &[u8; 32]) -> Result<bool, StoreError> {
+        self.inner.key_blocked(spki_sha256).await
+    }
+
+    async fn revoked(&self, issuer: &str, shard: u32, ends_from: Timestamp) -> Result<Vec<RevokedEntry>, StoreError> {
+        self.inner.revoked(issuer, shard, ends_from).await
+    }
+
+    async fn shard_state(&self, issuer: &str, shard: u32) -> Result<ShardState, StoreError> {
+        self.inner.shard_state(issuer, shard).await
+    }
+
+    async fn revoke(
+        &self,
+        certificate: &KnownCertificate,
+        revocation: Revocation,
+        block_key: bool,
+        audit: AuditEvent,
+    ) -> Result<(), StoreError> {
+        self.fault("revoke", Moment::Before)?;
+        let done = self.inner.revoke(certificate, revocation, block_key, audit).await;
+        self.fault("revoke", Moment::After)?;
+        done
+    }
+
+    async fn block_key(&self, spki_sha256: &[u8; 32], audit: AuditEvent) -> Result<(), StoreError> {
+        self.fault("block_key", Moment::Before)?;
+        let done = self.inner.block_key(spki_sha256, audit).await;
+        self.fault("block_key", Moment::After)?;
         done
     }
 

@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use certus_pki::{DnsName, KeyAlgorithm};
+use certus_pki::{DnsName, KeyAlgorithm, RevocationReason};
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::units::{Network, Period};
@@ -56,6 +56,8 @@ impl Cli {
                 | CaCommand::MoveUrl(args)
                 | CaCommand::Status(args) => args.json,
                 CaCommand::Certificates(args) => args.at.json,
+                CaCommand::Revoke(args) => args.at.json,
+                CaCommand::Keys { command: KeysCommand::Block(args) } => args.at.json,
             },
         }
     }
@@ -106,6 +108,100 @@ Example:
     Status(AtArgs),
     /// Lists the certificates of the running authority, oldest first
     Certificates(CertificatesArgs),
+    /// Revokes a certificate of the running authority
+    Revoke(RevokeArgs),
+    /// Keys that are never certified
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Blocks a key for ever: no certificate and no account for it any more
+    Block(BlockArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Its CRL tells within a minute. With key-compromise its key is blocked for ever, too.
+
+Examples:
+  certus ca revoke --certificate /etc/letsencrypt/live/example.com/cert.pem --reason superseded
+  certus ca revoke --serial 3f0a…9c --reason key-compromise --json")]
+pub(crate) struct RevokeArgs {
+    #[command(flatten)]
+    pub(crate) at: AtArgs,
+    #[command(flatten)]
+    pub(crate) which: WhichCertificate,
+    /// Why
+    #[arg(long, value_enum)]
+    pub(crate) reason: Option<Reason>,
+}
+
+/// One certificate.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct WhichCertificate {
+    /// The certificate in PEM; what follows it in the file is not read
+    #[arg(long, value_name = "FILE")]
+    pub(crate) certificate: Option<PathBuf>,
+    /// Its serial, as `certus ca certificates` and OpenSSL print it
+    #[arg(long, value_name = "HEX")]
+    pub(crate) serial: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Certificates for the key that were issued before stay valid until they are revoked.
+
+Examples:
+  certus ca keys block --certificate leaked.pem
+  certus ca keys block --sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
+pub(crate) struct BlockArgs {
+    #[command(flatten)]
+    pub(crate) at: AtArgs,
+    #[command(flatten)]
+    pub(crate) which: WhichKey,
+}
+
+/// One key.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct WhichKey {
+    /// The key of this certificate (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) certificate: Option<PathBuf>,
+    /// The key whose subjectPublicKeyInfo has this SHA-256
+    #[arg(long, value_name = "HEX")]
+    pub(crate) sha256: Option<String>,
+}
+
+/// Why a certificate is revoked (RFC 5280 section 5.3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Reason {
+    Unspecified,
+    KeyCompromise,
+    AffiliationChanged,
+    Superseded,
+    CessationOfOperation,
+    PrivilegeWithdrawn,
+}
+
+impl Reason {
+    /// The number of `CRLReason`; unspecified is written by leaving the reason out.
+    pub(crate) fn code(self) -> Option<u8> {
+        let reason = match self {
+            Self::Unspecified => return None,
+            Self::KeyCompromise => RevocationReason::KeyCompromise,
+            Self::AffiliationChanged => RevocationReason::AffiliationChanged,
+            Self::Superseded => RevocationReason::Superseded,
+            Self::CessationOfOperation => RevocationReason::CessationOfOperation,
+            Self::PrivilegeWithdrawn => RevocationReason::PrivilegeWithdrawn,
+        };
+        Some(reason.code())
+    }
 }
 
 /// Which authority.

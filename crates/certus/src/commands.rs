@@ -4,6 +4,7 @@ mod certificates;
 mod check;
 mod init;
 mod move_url;
+mod revoke;
 mod serve;
 mod status;
 mod up;
@@ -12,7 +13,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use crate::cli::{CaCommand, Cli, Command, SurroundingArgs};
+use crate::cli::{CaCommand, Cli, Command, KeysCommand, SurroundingArgs};
 use crate::compose::{Hooks, Surroundings};
 use crate::exit::Exit;
 
@@ -31,6 +32,8 @@ pub(crate) fn run(cli: Cli, hooks: Hooks) -> anyhow::Result<Exit> {
                 CaCommand::MoveUrl(args) => move_url::run(&args, &surroundings, hooks).await,
                 CaCommand::Status(args) => status::run(&args).await,
                 CaCommand::Certificates(args) => certificates::run(&args).await,
+                CaCommand::Revoke(args) => revoke::revoke(&args).await,
+                CaCommand::Keys { command: KeysCommand::Block(args) } => revoke::block(&args).await,
             },
         }
     });

@@ -2,6 +2,8 @@
 //!
 //! Whoever runs the authority may ask, and root. Nothing here opens the store beside it.
 
+mod revoking;
+
 use std::io;
 use std::time::Duration;
 
@@ -44,6 +46,20 @@ pub(crate) enum Request {
         after: Option<i64>,
         /// How many at most.
         limit: u32,
+    },
+    /// Revokes a certificate, named in one of two ways.
+    Revoke {
+        /// SHA-256 of its DER, hexadecimal.
+        sha256: Option<String>,
+        /// Its serial, hexadecimal.
+        serial: Option<String>,
+        /// The number of `CRLReason`.
+        reason: Option<u8>,
+    },
+    /// Blocks a key.
+    BlockKey {
+        /// SHA-256 of its subjectPublicKeyInfo, hexadecimal.
+        spki_sha256: String,
     },
 }
 
@@ -112,7 +128,7 @@ async fn answer(stream: SocketStream, told: &Told) -> io::Result<()> {
     BufReader::new(read.take(MAX_REQUEST)).read_line(&mut line).await?;
     let answer = if may_ask(user, unix::own_user()) {
         match serde_json::from_str(&line) {
-            Ok(request) => told.answer(request).await,
+            Ok(request) => told.answer(user, request).await,
             Err(error) => Answer::Error(format!("the request was not understood: {error}")),
         }
     } else {
@@ -126,12 +142,18 @@ async fn answer(stream: SocketStream, told: &Told) -> io::Result<()> {
 }
 
 impl Told {
-    async fn answer(&self, request: Request) -> Answer<serde_json::Value> {
+    async fn answer(&self, user: u32, request: Request) -> Answer<serde_json::Value> {
         let answered = match request {
             Request::Status => self.status().await.map(serde_json::to_value),
             Request::Certificates { names, after, limit } => {
                 let page = self.ca.store().certificates(names.as_deref(), after, limit.clamp(1, MAX_PAGE)).await;
                 page.map(Certificates::from).map(serde_json::to_value).map_err(anyhow::Error::from)
+            }
+            Request::Revoke { sha256, serial, reason } => {
+                revoking::revoke(&self.ca, user, sha256, serial, reason).await.map(serde_json::to_value)
+            }
+            Request::BlockKey { spki_sha256 } => {
+                revoking::block(&self.ca, user, &spki_sha256).await.map(serde_json::to_value)
             }
         };
         match answered {

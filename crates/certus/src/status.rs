@@ -78,6 +78,26 @@ pub(crate) struct CertificateStatus {
     pub(crate) revoked: Option<String>,
 }
 
+/// A certificate that was revoked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Revoked {
+    pub(crate) id: String,
+    pub(crate) issuer: String,
+    pub(crate) serial: String,
+    pub(crate) names: Vec<String>,
+    pub(crate) revoked: String,
+    /// The number of `CRLReason` (RFC 5280 section 5.3.1); `null` is unspecified.
+    pub(crate) reason: Option<u8>,
+    pub(crate) key_blocked: bool,
+}
+
+/// A key that is blocked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Blocked {
+    /// SHA-256 of its subjectPublicKeyInfo, hexadecimal.
+    pub(crate) spki_sha256: String,
+}
+
 impl From<Page<CertificateEntry>> for Certificates {
     fn from(page: Page<CertificateEntry>) -> Self {
         let entry = |entry: CertificateEntry| CertificateStatus {

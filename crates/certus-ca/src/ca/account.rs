@@ -66,6 +66,7 @@ impl Ca {
         if let Some(url) = terms.as_ref().filter(|_| !agreed) {
             return Err(CaError::Terms(url.clone()));
         }
+        self.check_not_blocked(key.public_key(), ProblemKind::BadPublicKey).await?;
         let contact = wish.contact.clone().unwrap_or_default();
         policy::contacts::check(&contact)?;
         let now = self.now();
@@ -138,6 +139,7 @@ impl Ca {
         if value.key.thumbprint() != *old {
             return Err(CaError::malformed("the account's key was changed meanwhile; sign with the present one"));
         }
+        self.check_not_blocked(new.public_key(), ProblemKind::BadPublicKey).await?;
         let changed = Account { key: new.clone(), ..value };
         let audit = account_event(self.now(), id, Action::AccountKeyChanged, id, request);
         store.update_account(version, &changed, audit).await?;

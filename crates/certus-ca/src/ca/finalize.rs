@@ -92,6 +92,7 @@ impl Ca {
         if thumbprint == account.key.thumbprint() || self.inner().store.account_by_key(&thumbprint).await?.is_some() {
             return Err(bad("the request's key is an account key; make a key for the certificate alone".to_owned()));
         }
+        self.check_not_blocked(key, ProblemKind::BadCsr).await?;
         Ok(key.clone())
     }
 }

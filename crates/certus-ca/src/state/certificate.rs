@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use certus_pki::{SerialNumber, SubjectName, Timestamp};
+use certus_pki::{RevocationReason, SerialNumber, SubjectName, Timestamp};
 
 use crate::id::{AccountId, CertificateId, OrderId};
 
@@ -54,4 +54,22 @@ pub struct IssuedCertificate {
     pub not_after: Timestamp,
     /// When it was issued.
     pub issued: Timestamp,
+}
+
+/// That a certificate was revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Revocation {
+    /// When.
+    pub at: Timestamp,
+    /// Why; `None` is unspecified.
+    pub reason: Option<RevocationReason>,
+}
+
+/// A certificate, and whether it was revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownCertificate {
+    /// The certificate.
+    pub certificate: IssuedCertificate,
+    /// Its revocation.
+    pub revocation: Option<Revocation>,
 }

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use certus_acme::{Directory, DirectoryMeta};
 use http::{Method, StatusCode};
 
-use super::{App, KEY_CHANGE, NEW_ACCOUNT, NEW_AUTHZ, NEW_NONCE, NEW_ORDER, json};
+use super::{App, KEY_CHANGE, NEW_ACCOUNT, NEW_AUTHZ, NEW_NONCE, NEW_ORDER, REVOKE_CERT, json};
 use crate::signed::{PostAsGet, Signed};
 
 /// Names what answers, and nothing else.
@@ -15,6 +15,7 @@ pub(super) async fn read(State(app): State<App>) -> Response {
         new_account: app.urls.of(NEW_ACCOUNT),
         new_order: app.urls.of(NEW_ORDER),
         new_authz: Some(app.urls.of(NEW_AUTHZ)),
+        revoke_cert: Some(app.urls.of(REVOKE_CERT)),
         key_change: Some(app.urls.of(KEY_CHANGE)),
         meta: Some(DirectoryMeta {
             terms_of_service: app.ca.service().terms_of_service.clone(),

@@ -22,7 +22,15 @@ fn event(world: &World, action: Action) -> AuditEvent {
 async fn publish(world: &World, issuer: &str, number: u64) {
     let now = world.clock.now();
     let der = format!("list {number}").into_bytes();
-    let list = StoredCrl { issuer: issuer.to_owned(), shard: 0, number, this_update: now, next_update: now, der };
+    let list = StoredCrl {
+        issuer: issuer.to_owned(),
+        shard: 0,
+        number,
+        this_update: now,
+        next_update: now,
+        revocations: 0,
+        der,
+    };
     world.authority.ca.store().publish_crl(&list, event(world, Action::CrlPublished)).await.unwrap();
 }
 

@@ -33,6 +33,7 @@ mod section_7_4_2_certificates;
 mod section_7_4_finalize;
 mod section_7_4_orders;
 mod section_7_5_authorizations;
+mod section_7_6_revocation;
 mod section_8_challenges;
 mod terms;
 mod weak_keys;

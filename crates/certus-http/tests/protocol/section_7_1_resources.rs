@@ -13,10 +13,10 @@ async fn the_directory_names_what_answers() {
     assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
     let directory: Value = answer.json().unwrap();
     let members: Vec<&str> = directory.as_object().unwrap().keys().map(String::as_str).collect();
-    for needed in ["newNonce", "newAccount", "newAuthz", "newOrder", "keyChange"] {
+    for needed in ["newNonce", "newAccount", "newAuthz", "newOrder", "keyChange", "revokeCert"] {
         assert!(members.contains(&needed), "{directory}");
     }
-    assert!(!members.contains(&"revokeCert"), "what is not there yet is not named: {directory}");
+    assert!(!members.contains(&"renewalInfo"), "what is not there yet is not named: {directory}");
     for (name, value) in directory.as_object().unwrap() {
         if name == "meta" {
             assert!(value.is_object(), "{directory}");

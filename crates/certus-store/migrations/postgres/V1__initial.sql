@@ -23,6 +23,7 @@ CREATE TABLE issuers (
 CREATE TABLE shards (
     issuer BIGINT NOT NULL REFERENCES issuers (key),
     shard BIGINT NOT NULL CHECK (shard >= 0),
+    revocations BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (issuer, shard)
 );
 
@@ -32,6 +33,7 @@ CREATE TABLE crls (
     number BIGINT NOT NULL CHECK (number >= 0),
     this_update BIGINT NOT NULL,
     next_update BIGINT NOT NULL,
+    revocations BIGINT NOT NULL,
     der BYTEA NOT NULL,
     PRIMARY KEY (issuer, shard)
 );
@@ -115,6 +117,7 @@ CREATE TABLE authorizations (
 );
 CREATE INDEX authorizations_open ON authorizations (account, expires) WHERE settled IS NULL AND deactivated IS NULL;
 CREATE INDEX authorizations_expires ON authorizations (expires);
+CREATE INDEX authorizations_name ON authorizations (account, type, value);
 CREATE INDEX authorizations_reusable ON authorizations (account, type, value) WHERE reuse IS NOT NULL;
 
 CREATE TABLE order_identifiers (
@@ -218,6 +221,11 @@ CREATE TABLE jobs (
 );
 CREATE INDEX jobs_free ON jobs (due) WHERE process IS NULL;
 CREATE INDEX jobs_process ON jobs (process) WHERE process IS NOT NULL;
+
+CREATE TABLE blocked_keys (
+    spki_sha256 BYTEA PRIMARY KEY CHECK (octet_length(spki_sha256) = 32),
+    blocked BIGINT NOT NULL
+);
 
 CREATE TABLE settings (
     name TEXT PRIMARY KEY,

@@ -23,6 +23,7 @@ CREATE TABLE issuers (
 CREATE TABLE shards (
     issuer INTEGER NOT NULL REFERENCES issuers (key),
     shard INTEGER NOT NULL CHECK (shard >= 0),
+    revocations INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (issuer, shard)
 ) STRICT, WITHOUT ROWID;
 
@@ -32,6 +33,7 @@ CREATE TABLE crls (
     number INTEGER NOT NULL CHECK (number >= 0),
     this_update INTEGER NOT NULL,
     next_update INTEGER NOT NULL,
+    revocations INTEGER NOT NULL,
     der BLOB NOT NULL,
     PRIMARY KEY (issuer, shard)
 ) STRICT;
@@ -115,6 +117,7 @@ CREATE TABLE authorizations (
 ) STRICT;
 CREATE INDEX authorizations_open ON authorizations (account, expires) WHERE settled IS NULL AND deactivated IS NULL;
 CREATE INDEX authorizations_expires ON authorizations (expires);
+CREATE INDEX authorizations_name ON authorizations (account, type, value);
 CREATE INDEX authorizations_reusable ON authorizations (account, type, value) WHERE reuse IS NOT NULL;
 
 CREATE TABLE order_identifiers (
@@ -218,6 +221,11 @@ CREATE TABLE jobs (
 ) STRICT;
 CREATE INDEX jobs_free ON jobs (due) WHERE process IS NULL;
 CREATE INDEX jobs_process ON jobs (process) WHERE process IS NOT NULL;
+
+CREATE TABLE blocked_keys (
+    spki_sha256 BLOB PRIMARY KEY CHECK (length(spki_sha256) = 32),
+    blocked INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE settings (
     name TEXT PRIMARY KEY,

@@ -6,17 +6,17 @@
 use certus_ca::audit::{Action, Actor, AuditEvent};
 use certus_ca::job::{LEASE, Lease};
 use certus_ca::ports::{StoreError, StoredCrl};
-use certus_ca::state::{Account, Authorization, Intent, IssuedCertificate, Order};
+use certus_ca::state::{Account, Authorization, Intent, IssuedCertificate, KnownCertificate, Order};
 use certus_pki::Timestamp;
 use tokio_postgres::Row;
 
 use super::connection::{Call, Value};
 use super::fault::column;
-use super::{sql_authority, sql_issuance, sql_job, sql_order};
+use super::{sql_authority, sql_issuance, sql_job, sql_order, sql_revocation};
 use crate::operation::{OWN_INTENT_PATIENCE, Operation, Reply, Transaction, settled_challenge};
 use crate::rows::{
-    ChallengeFacts, JobRow, OrderFacts, Place, column_of, millis, number_column, resolved_column, reuse_column,
-    version_column,
+    ChallengeFacts, JobRow, OrderFacts, Place, column_of, millis, number_column, reason_column, resolved_column,
+    reuse_column, version_column,
 };
 
 macro_rules! values {
@@ -117,6 +117,24 @@ pub(super) fn call(transaction: &Transaction) -> Result<Call, StoreError> {
         }
         Operation::CompleteOwn { certificate } => audited(sql_issuance::COMPLETE_OWN, certificate_values(certificate)),
         Operation::LoadCertificates { certificates } => audited(sql_issuance::LOAD, load(certificates)),
+        Operation::Revoke {
+            certificate: KnownCertificate { certificate, revocation: before },
+            revocation,
+            block_key,
+        } => {
+            let more = values![
+                certificate.id.as_bytes().to_vec(),
+                before.map(|before| millis(before.at)),
+                before.and_then(reason_column),
+                millis(revocation.at),
+                reason_column(*revocation),
+                block_key.then(|| certificate.spki_sha256.to_vec()),
+            ];
+            audited(sql_revocation::REVOKE, more)
+        }
+        Operation::BlockKey { spki_sha256, at } => {
+            audited(sql_revocation::BLOCK, values![spki_sha256.to_vec(), millis(*at)])
+        }
         Operation::RegisterProcess { process } => {
             let (id, pid) = (process.id.as_bytes().to_vec(), i64::from(process.pid));
             audited(sql_job::REGISTER, values![id, process.host.clone(), pid, process.version.clone()])
@@ -341,6 +359,7 @@ fn crl_values(crl: &StoredCrl) -> Vec<Value> {
         millis(crl.this_update),
         millis(crl.next_update),
         crl.der.clone(),
+        number_column(crl.revocations),
     ]
 }
 
@@ -367,6 +386,8 @@ pub(super) fn reply(operation: &Operation, rows: &[Row]) -> Result<Reply, StoreE
         | Operation::RecordOwnIntent { .. }
         | Operation::CompleteOwn { .. }
         | Operation::LoadCertificates { .. }
+        | Operation::Revoke { .. }
+        | Operation::BlockKey { .. }
         | Operation::RegisterProcess { .. }
         | Operation::Heartbeat { .. }
         | Operation::RetireProcess { .. }
@@ -420,6 +441,8 @@ fn missing(operation: &Operation) -> StoreError {
         | Operation::DeactivateAuthorization { .. }
         | Operation::SettleAuthorization { .. }
         | Operation::FailIssuance { .. }
+        | Operation::Revoke { .. }
+        | Operation::BlockKey { .. }
         | Operation::RegisterProcess { .. }
         | Operation::ReleaseJob { .. }
         | Operation::DropJob { .. }

@@ -1,5 +1,7 @@
 //! In which order a batch takes its locks: the rows it writes, and the order of its statements.
 
+use certus_ca::state::KnownCertificate;
+
 use crate::operation::Operation;
 
 /// The rows that a batch writes to, by their public ids. Rows that it makes are not among them.
@@ -44,6 +46,8 @@ impl Rows {
             | Operation::RecordOwnIntent { .. }
             | Operation::CompleteOwn { .. }
             | Operation::LoadCertificates { .. }
+            | Operation::Revoke { .. }
+            | Operation::BlockKey { .. }
             | Operation::RegisterProcess { .. }
             | Operation::Heartbeat { .. }
             | Operation::RetireProcess { .. }
@@ -87,8 +91,12 @@ pub(super) fn rank(operation: &Operation) -> (u8, Vec<u8>) {
         Operation::FailIssuance { order, .. } => (17, order.id.as_bytes().to_vec()),
         Operation::LoadCertificates { .. } => (18, Vec::new()),
         Operation::PublishCrl { crl } => (19, serial(&crl.issuer, crl.shard, &[])),
-        Operation::Reap { .. } => (20, Vec::new()),
-        Operation::Probe => (21, Vec::new()),
+        Operation::Revoke { certificate: KnownCertificate { certificate, .. }, .. } => {
+            (20, serial(&certificate.issuer, certificate.shard, certificate.serial.as_bytes()))
+        }
+        Operation::BlockKey { spki_sha256, .. } => (21, spki_sha256.to_vec()),
+        Operation::Reap { .. } => (22, Vec::new()),
+        Operation::Probe => (23, Vec::new()),
     }
 }
 

@@ -9,11 +9,11 @@ use certus_acme::{Identifier, Thumbprint};
 use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId, ProcessId, RequestId};
 use certus_ca::job::Lease;
 use certus_ca::ports::{
-    AuditEntry, CertificateEntry, IntentOutcome, OpenCounts, OrderAndAuthorizations, OrderPage, Page, StoreError,
-    Stored, StoredCrl,
+    AuditEntry, CertificateEntry, CertificateKey, CurrentCrl, IntentOutcome, OpenCounts, OrderAndAuthorizations,
+    OrderPage, Page, ShardState, StoreError, Stored, StoredCrl,
 };
-use certus_ca::state::{Account, Authorization, IssuedCertificate};
-use certus_pki::{SerialNumber, Timestamp};
+use certus_ca::state::{Account, Authorization, IssuedCertificate, KnownCertificate};
+use certus_pki::{RevokedEntry, SerialNumber, Timestamp};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 use tokio_postgres::Row;
@@ -22,7 +22,7 @@ use tokio_postgres::types::ToSql;
 use super::connection::Connection;
 use super::fault::{self, Kind, column, unavailable};
 use super::hosts::Hosts;
-use super::{migrate, read_rows, sql_read};
+use super::{migrate, read_rows, sql_read, sql_revocation};
 use crate::reads::Reads;
 use crate::rows::{self, AccountRow, CertificateRow, NameRow, Place, millis};
 use crate::suffix::Suffix;
@@ -180,6 +180,49 @@ impl Reads for Readers {
         page(&found, limit, certificate_entry)
     }
 
+    async fn find_certificates(&self, by: &CertificateKey) -> Result<Vec<KnownCertificate>, StoreError> {
+        let (sql, value) = match by {
+            CertificateKey::Digest(digest) => (sql_revocation::BY_DIGEST, digest.as_slice()),
+            CertificateKey::Serial(serial) => (sql_revocation::BY_SERIAL, serial.as_bytes()),
+        };
+        self.ask(sql, &[&value]).await?.iter().map(known_certificate).collect()
+    }
+
+    async fn holds(&self, account: AccountId, identifiers: &[Identifier], now: Timestamp) -> Result<bool, StoreError> {
+        let kinds: Vec<_> = identifiers.iter().map(Identifier::kind).collect();
+        let names: Vec<_> = identifiers.iter().map(Identifier::value).collect();
+        let values: [&(dyn ToSql + Sync); 4] = [&account.as_bytes().as_slice(), &kinds, &names, &millis(now)];
+        let row = self.ask_one(sql_revocation::HELD, &values).await?.ok_or_else(super::call::no_answer)?;
+        Ok(!identifiers.is_empty() && column(&row, 0)?)
+    }
+
+    async fn key_blocked(&self, spki_sha256: &[u8; 32]) -> Result<bool, StoreError> {
+        let row = self.ask_one(sql_revocation::BLOCKED, &[&spki_sha256.as_slice()]).await?;
+        column(&row.ok_or_else(super::call::no_answer)?, 0)
+    }
+
+    async fn revoked(&self, issuer: &str, shard: u32, ends_from: Timestamp) -> Result<Vec<RevokedEntry>, StoreError> {
+        let values: [&(dyn ToSql + Sync); 3] = [&issuer, &i64::from(shard), &millis(ends_from)];
+        let found = self.ask(sql_revocation::REVOKED, &values).await?;
+        found.iter().map(|row| rows::revoked_entry(column(row, 0)?, column(row, 1)?, column(row, 2)?)).collect()
+    }
+
+    async fn shard_state(&self, issuer: &str, shard: u32) -> Result<ShardState, StoreError> {
+        let place = Place::new("shards", issuer.as_bytes());
+        let row = self.ask_one(sql_revocation::SHARD_STATE, &[&issuer, &i64::from(shard)]).await?;
+        let row = row.ok_or_else(super::call::no_answer)?;
+        let count: Option<i64> = column(&row, 0)?;
+        let current = match column::<Option<i64>>(&row, 1)? {
+            None => None,
+            Some(number) => Some(CurrentCrl {
+                number: place.number("number", number)?,
+                this_update: Timestamp::from_unix_millis(column(&row, 2)?),
+                revocations: place.number("revocations", column(&row, 3)?)?,
+            }),
+        };
+        Ok(ShardState { revocations: place.number("revocations", count.unwrap_or(0))?, current })
+    }
+
     async fn has_free_jobs(&self) -> Result<bool, StoreError> {
         self.ask_one(sql_read::FREE_JOBS, &[]).await?.map_or(Ok(false), |row| column(&row, 0))
     }
@@ -208,6 +251,7 @@ impl Reads for Readers {
             this_update: Timestamp::from_unix_millis(column(&row, 1)?),
             next_update: Timestamp::from_unix_millis(column(&row, 2)?),
             der: column(&row, 3)?,
+            revocations: Place::new("crls", issuer.as_bytes()).number("revocations", column(&row, 4)?)?,
         }))
     }
 
@@ -278,6 +322,12 @@ fn certificate(row: &Row) -> Result<IssuedCertificate, StoreError> {
         der: column(row, 12)?,
     }
     .into_state(&names)
+}
+
+fn known_certificate(row: &Row) -> Result<KnownCertificate, StoreError> {
+    let certificate = certificate(row)?;
+    let revocation = rows::revocation(certificate.id.as_bytes(), column(row, 15)?, column(row, 16)?)?;
+    Ok(KnownCertificate { certificate, revocation })
 }
 
 fn certificate_entry(row: &Row) -> Result<CertificateEntry, StoreError> {

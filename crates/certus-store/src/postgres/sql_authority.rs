@@ -13,10 +13,11 @@ crate::sql! {
 
     CRL = concat!("WITH signer AS (SELECT key FROM issuers WHERE id = $6),
         made AS (
-            INSERT INTO crls (issuer, shard, number, this_update, next_update, der)
-            SELECT key, $7::bigint, $8, $9, $10, $11 FROM signer
+            INSERT INTO crls (issuer, shard, number, this_update, next_update, der, revocations)
+            SELECT key, $7::bigint, $8, $9, $10, $11, $12 FROM signer
             ON CONFLICT (issuer, shard) DO UPDATE SET number = excluded.number, this_update = excluded.this_update,
-                next_update = excluded.next_update, der = excluded.der WHERE excluded.number > crls.number
+                next_update = excluded.next_update, der = excluded.der, revocations = excluded.revocations
+                WHERE excluded.number > crls.number
             RETURNING number),
         verdict AS (SELECT CASE
             WHEN NOT EXISTS (SELECT FROM signer) THEN 'unknown'

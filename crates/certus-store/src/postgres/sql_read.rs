@@ -22,6 +22,19 @@ macro_rules! certificate_entry {
     };
 }
 
+macro_rules! certificate {
+    () => {
+        "SELECT certificates.key, certificates.id, accounts.id, issuers.id, serial, sha256, spki_sha256, profile,
+        shard, not_before, not_after, issued, der,
+        ARRAY (SELECT type FROM certificate_names WHERE certificate = certificates.key ORDER BY position),
+        ARRAY (SELECT value FROM certificate_names WHERE certificate = certificates.key ORDER BY position),
+        revoked, reason
+        FROM certificates JOIN issuers ON issuers.key = certificates.issuer
+        LEFT JOIN accounts ON accounts.key = certificates.account"
+    };
+}
+pub(super) use certificate;
+
 crate::sql! {
     ACCOUNT = "SELECT id, version, jwk, contact, created, deactivated, terms FROM accounts WHERE id = $1";
     ACCOUNT_BY_KEY = "SELECT id, version, jwk, contact, created, deactivated, terms FROM accounts WHERE thumbprint = $1";
@@ -80,12 +93,7 @@ crate::sql! {
         JOIN challenges ON challenges.authorization_key = authorizations.key
         LEFT JOIN perspectives ON perspectives.evidence = challenges.evidence
         WHERE wanted.id = $1 ORDER BY challenges.key, perspectives.position, perspectives.hop");
-    CERTIFICATE = "SELECT certificates.key, certificates.id, accounts.id, issuers.id, serial, sha256, spki_sha256, profile,
-        shard, not_before, not_after, issued, der,
-        ARRAY (SELECT type FROM certificate_names WHERE certificate = certificates.key ORDER BY position),
-        ARRAY (SELECT value FROM certificate_names WHERE certificate = certificates.key ORDER BY position)
-        FROM certificates JOIN issuers ON issuers.key = certificates.issuer
-        LEFT JOIN accounts ON accounts.key = certificates.account WHERE certificates.id = $1";
+    CERTIFICATE = concat!(certificate!(), " WHERE certificates.id = $1");
     LIST = concat!(certificate_entry!(), " WHERE certificates.key > $1 ORDER BY certificates.key LIMIT $2");
     LIST_WITHIN = concat!(certificate_entry!(), " WHERE certificates.key IN (SELECT certificate FROM certificate_names
             WHERE certificate > $1 AND (reversed = $3 OR (reversed >= $4 AND reversed < $5))
@@ -98,7 +106,7 @@ crate::sql! {
         WHERE processes.id = $1";
     SETTING = "SELECT value FROM settings WHERE name = $1";
     ISSUERS = "SELECT id, chain FROM issuers ORDER BY key";
-    CURRENT_CRL = "SELECT crls.number, crls.this_update, crls.next_update, crls.der FROM crls
+    CURRENT_CRL = "SELECT crls.number, crls.this_update, crls.next_update, crls.der, crls.revocations FROM crls
         JOIN issuers ON issuers.key = crls.issuer WHERE issuers.id = $1 AND crls.shard = $2";
     SHARDS = "SELECT shard FROM shards JOIN issuers ON issuers.key = shards.issuer WHERE issuers.id = $1 ORDER BY shard";
     NEWEST = "SELECT max(at) FROM audit";

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use certus_ca::id::{AccountId, CertificateId};
 use certus_ca::ports::{CertificateEntry, IntentOutcome, StoreError};
-use certus_ca::state::IssuedCertificate;
-use certus_pki::{SerialNumber, SubjectName, Timestamp};
+use certus_ca::state::{IssuedCertificate, Revocation};
+use certus_pki::{RevocationReason, RevokedEntry, SerialNumber, SubjectName, Timestamp};
 
 use super::Place;
 
@@ -115,4 +115,29 @@ pub(crate) fn outcome(serial: &[u8], issued: Option<i64>, retired: Option<i64>) 
         (None, Some(at)) => Ok(IntentOutcome::Retired { at: Timestamp::from_unix_millis(at) }),
         (Some(_), Some(_)) => Err(Place::new("intents", serial).inconsistent("retired")),
     }
+}
+
+/// A reason as a column; unspecified is none.
+pub(crate) fn reason_column(revocation: Revocation) -> Option<i64> {
+    revocation.reason.map(|reason| i64::from(reason.code()))
+}
+
+fn reason(place: &Place<'_>, code: Option<i64>) -> Result<Option<RevocationReason>, StoreError> {
+    let Some(code) = code else { return Ok(None) };
+    let known = u8::try_from(code).ok().and_then(RevocationReason::from_code);
+    known.map(Some).ok_or_else(|| place.inconsistent("reason"))
+}
+
+/// A revocation, from the columns of its certificate.
+pub(crate) fn revocation(id: &[u8], at: Option<i64>, code: Option<i64>) -> Result<Option<Revocation>, StoreError> {
+    let Some(at) = at else { return Ok(None) };
+    let reason = reason(&Place::new("certificates", id), code)?;
+    Ok(Some(Revocation { at: Timestamp::from_unix_millis(at), reason }))
+}
+
+/// An entry of a list.
+pub(crate) fn revoked_entry(octets: &[u8], at: i64, code: Option<i64>) -> Result<RevokedEntry, StoreError> {
+    let place = Place::new("certificates", octets);
+    let at = Timestamp::from_unix_millis(at).whole_seconds();
+    Ok(RevokedEntry { serial: serial(&place, octets)?, at, reason: reason(&place, code)? })
 }

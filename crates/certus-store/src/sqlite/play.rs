@@ -4,7 +4,7 @@ use certus_ca::audit::AuditEvent;
 use rusqlite::{Connection, params};
 
 use super::fault::Fault;
-use super::{write_account, write_authority, write_issuance, write_job, write_order, write_reap};
+use super::{write_account, write_authority, write_issuance, write_job, write_order, write_reap, write_revocation};
 use crate::operation::{Operation, Reply, Transaction};
 use crate::rows::millis;
 
@@ -56,6 +56,10 @@ fn operation(connection: &Connection, operation: &Operation) -> Result<Reply, Fa
         Operation::RecordOwnIntent { intent } => write_issuance::record_own_intent(connection, intent),
         Operation::CompleteOwn { certificate } => write_issuance::complete_own(connection, certificate),
         Operation::LoadCertificates { certificates } => write_issuance::load(connection, certificates),
+        Operation::Revoke { certificate, revocation, block_key } => {
+            write_revocation::revoke(connection, certificate, *revocation, *block_key)
+        }
+        Operation::BlockKey { spki_sha256, at } => write_revocation::block_key(connection, spki_sha256, *at),
         Operation::RegisterProcess { process } => write_job::register_process(connection, process),
         Operation::Heartbeat { process } => write_job::heartbeat(connection, *process),
         Operation::RetireProcess { process } => write_job::retire_process(connection, *process),

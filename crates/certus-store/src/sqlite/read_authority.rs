@@ -16,7 +16,7 @@ crate::sql! {
         WHERE processes.id = ?1";
     SETTING = "SELECT value FROM settings WHERE name = ?1";
     ISSUERS = "SELECT id, chain FROM issuers ORDER BY key";
-    CRL = "SELECT crls.number, crls.this_update, crls.next_update, crls.der FROM crls
+    CRL = "SELECT crls.number, crls.this_update, crls.next_update, crls.der, crls.revocations FROM crls
         JOIN issuers ON issuers.key = crls.issuer WHERE issuers.id = ?1 AND crls.shard = ?2";
     SHARDS = "SELECT shard FROM shards JOIN issuers ON issuers.key = shards.issuer WHERE issuers.id = ?1 ORDER BY shard";
     NEWEST = "SELECT max(at) FROM audit";
@@ -51,14 +51,21 @@ pub(super) fn crl(connection: &Connection, issuer: &str, shard: u32) -> Result<O
     let mut statement = connection.prepare_cached(CRL)?;
     let found = statement
         .query_row(params![issuer, shard], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?, row.get::<_, Vec<u8>>(3)?))
+            Ok((
+                row.get::<_, i64>(0)?,
+                row.get::<_, i64>(1)?,
+                row.get::<_, i64>(2)?,
+                row.get::<_, Vec<u8>>(3)?,
+                row.get::<_, i64>(4)?,
+            ))
         })
         .optional()?;
-    let Some((number, this_update, next_update, der)) = found else { return Ok(None) };
+    let Some((number, this_update, next_update, der, revocations)) = found else { return Ok(None) };
     Ok(Some(StoredCrl {
         issuer: issuer.to_owned(),
         shard,
         number: Place::new("crls", issuer.as_bytes()).number("number", number)?,
+        revocations: Place::new("crls", issuer.as_bytes()).number("revocations", revocations)?,
         this_update: Timestamp::from_unix_millis(this_update),
         next_update: Timestamp::from_unix_millis(next_update),
         der,

@@ -10,11 +10,19 @@ use super::fault::Fault;
 use crate::rows::{self, CertificateRow, NameRow};
 use crate::suffix::Suffix;
 
-crate::sql! {
-    CERTIFICATE = "SELECT certificates.key, certificates.id, accounts.id, issuers.id, serial, sha256, spki_sha256, profile,
-        shard, not_before, not_after, issued, der
+/// The columns that [`row`] reads, and behind them those of the revocation.
+macro_rules! COLUMNS {
+    () => {
+        "SELECT certificates.key, certificates.id, accounts.id, issuers.id, serial, sha256, spki_sha256, profile,
+        shard, not_before, not_after, issued, der, revoked, reason
         FROM certificates JOIN issuers ON issuers.key = certificates.issuer
-        LEFT JOIN accounts ON accounts.key = certificates.account WHERE certificates.id = ?1";
+        LEFT JOIN accounts ON accounts.key = certificates.account"
+    };
+}
+pub(super) use COLUMNS;
+
+crate::sql! {
+    CERTIFICATE = concat!(COLUMNS!(), " WHERE certificates.id = ?1");
     NAMES = "SELECT type, value FROM certificate_names WHERE certificate = ?1 ORDER BY position";
     LIST = "SELECT certificates.key, certificates.id, issuers.id, serial, profile, not_after, revoked
         FROM certificates JOIN issuers ON issuers.key = certificates.issuer
@@ -32,31 +40,32 @@ crate::sql! {
 
 pub(super) fn certificate(connection: &Connection, id: CertificateId) -> Result<Option<IssuedCertificate>, Fault> {
     let mut statement = connection.prepare_cached(CERTIFICATE)?;
-    let found = statement
-        .query_row(params![id.as_bytes()], |row| {
-            Ok(CertificateRow {
-                key: row.get(0)?,
-                id: row.get(1)?,
-                account: row.get(2)?,
-                issuer: row.get(3)?,
-                serial: row.get(4)?,
-                sha256: row.get(5)?,
-                spki_sha256: row.get(6)?,
-                profile: row.get(7)?,
-                shard: row.get(8)?,
-                not_before: row.get(9)?,
-                not_after: row.get(10)?,
-                issued: row.get(11)?,
-                der: row.get(12)?,
-            })
-        })
-        .optional()?;
+    let found = statement.query_row(params![id.as_bytes()], row).optional()?;
     let Some(row) = found else { return Ok(None) };
     let names = names(connection, row.key)?;
     Ok(Some(row.into_state(&names)?))
 }
 
-fn names(connection: &Connection, certificate: i64) -> Result<Vec<NameRow>, Fault> {
+/// The columns of a certificate.
+pub(super) fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<CertificateRow> {
+    Ok(CertificateRow {
+        key: row.get(0)?,
+        id: row.get(1)?,
+        account: row.get(2)?,
+        issuer: row.get(3)?,
+        serial: row.get(4)?,
+        sha256: row.get(5)?,
+        spki_sha256: row.get(6)?,
+        profile: row.get(7)?,
+        shard: row.get(8)?,
+        not_before: row.get(9)?,
+        not_after: row.get(10)?,
+        issued: row.get(11)?,
+        der: row.get(12)?,
+    })
+}
+
+pub(super) fn names(connection: &Connection, certificate: i64) -> Result<Vec<NameRow>, Fault> {
     let mut statement = connection.prepare_cached(NAMES)?;
     let rows =
         statement.query_map(params![certificate], |row| Ok(NameRow { kind: row.get(0)?, value: row.get(1)? }))?;

@@ -12,17 +12,17 @@ use certus_acme::{Identifier, Thumbprint};
 use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId, ProcessId};
 use certus_ca::job::Lease;
 use certus_ca::ports::{
-    AuditEntry, CertificateEntry, IntentOutcome, OpenCounts, OrderAndAuthorizations, OrderPage, Page, StoreError,
-    Stored, StoredCrl,
+    AuditEntry, CertificateEntry, CertificateKey, IntentOutcome, OpenCounts, OrderAndAuthorizations, OrderPage, Page,
+    ShardState, StoreError, Stored, StoredCrl,
 };
-use certus_ca::state::{Account, Authorization, IssuedCertificate};
-use certus_pki::{SerialNumber, Timestamp};
+use certus_ca::state::{Account, Authorization, IssuedCertificate, KnownCertificate};
+use certus_pki::{RevokedEntry, SerialNumber, Timestamp};
 use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::{Fault, unavailable};
 use super::recent::RecentAccounts;
-use super::{open, read_authority, read_certificate, read_order};
+use super::{open, read_authority, read_certificate, read_order, read_revocation};
 use crate::reads::Reads;
 use crate::rows::{AccountRow, millis};
 
@@ -175,6 +175,27 @@ impl Reads for SharedReaders {
     ) -> Result<Page<CertificateEntry>, StoreError> {
         let suffix = suffix.map(str::to_owned);
         self.ask_aside(move |connection| read_certificate::list(connection, suffix.as_deref(), after, limit)).await
+    }
+
+    async fn find_certificates(&self, by: &CertificateKey) -> Result<Vec<KnownCertificate>, StoreError> {
+        self.0.ask(|connection| read_revocation::find(connection, by))
+    }
+
+    async fn holds(&self, account: AccountId, identifiers: &[Identifier], now: Timestamp) -> Result<bool, StoreError> {
+        self.0.ask(|connection| read_revocation::holds(connection, account, identifiers, now))
+    }
+
+    async fn key_blocked(&self, spki_sha256: &[u8; 32]) -> Result<bool, StoreError> {
+        self.0.ask(|connection| read_revocation::blocked(connection, spki_sha256))
+    }
+
+    async fn revoked(&self, issuer: &str, shard: u32, ends_from: Timestamp) -> Result<Vec<RevokedEntry>, StoreError> {
+        let issuer = issuer.to_owned();
+        self.ask_aside(move |connection| read_revocation::revoked(connection, &issuer, shard, ends_from)).await
+    }
+
+    async fn shard_state(&self, issuer: &str, shard: u32) -> Result<ShardState, StoreError> {
+        self.0.ask(|connection| read_revocation::shard_state(connection, issuer, shard))
     }
 
     async fn has_free_jobs(&self) -> Result<bool, StoreError> {

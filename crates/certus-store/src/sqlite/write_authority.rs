@@ -14,9 +14,11 @@ crate::sql! {
     ISSUER = "INSERT INTO issuers (id, chain, registered) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO NOTHING";
     ISSUER_KEY = "SELECT key FROM issuers WHERE id = ?1";
     SHARD = "INSERT INTO shards (issuer, shard) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-    CRL = "INSERT INTO crls (issuer, shard, number, this_update, next_update, der) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+    CRL = "INSERT INTO crls (issuer, shard, number, this_update, next_update, der, revocations)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
         ON CONFLICT (issuer, shard) DO UPDATE SET number = excluded.number, this_update = excluded.this_update,
-        next_update = excluded.next_update, der = excluded.der WHERE excluded.number > crls.number";
+        next_update = excluded.next_update, der = excluded.der, revocations = excluded.revocations
+        WHERE excluded.number > crls.number";
     PROBE = "INSERT INTO settings (name, value) VALUES ('', '')";
     UNPROBE = "DELETE FROM settings WHERE name = ''";
 }
@@ -54,6 +56,7 @@ pub(super) fn crl(connection: &Connection, crl: &StoredCrl) -> Result<Reply, Fau
         millis(crl.this_update),
         millis(crl.next_update),
         crl.der,
+        number_column(crl.revocations),
     ])?;
     if changed == 0 {
         return Err(StoreError::Conflict.into());

@@ -176,6 +176,8 @@ fn changes_accounts(operation: &Operation) -> bool {
         | Operation::RecordOwnIntent { .. }
         | Operation::CompleteOwn { .. }
         | Operation::LoadCertificates { .. }
+        | Operation::Revoke { .. }
+        | Operation::BlockKey { .. }
         | Operation::RegisterProcess { .. }
         | Operation::Heartbeat { .. }
         | Operation::RetireProcess { .. }

@@ -15,6 +15,8 @@ fn help_teaches() {
         ("help-ca-move-url.txt", &["ca", "move-url", "--help"]),
         ("help-ca-status.txt", &["ca", "status", "--help"]),
         ("help-ca-certificates.txt", &["ca", "certificates", "--help"]),
+        ("help-ca-revoke.txt", &["ca", "revoke", "--help"]),
+        ("help-ca-keys-block.txt", &["ca", "keys", "block", "--help"]),
     ] {
         golden::check(name, &run(certus(words).env("COLUMNS", "100")).well().out);
     }

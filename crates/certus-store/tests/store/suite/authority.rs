@@ -38,6 +38,7 @@ pub(crate) async fn crl_numbers_only_grow(subject: &Subject) {
         number,
         this_update: NOW.whole_seconds(),
         next_update: NOW.whole_seconds() + WEEK,
+        revocations: number,
         der: certus_pki::random_bytes::<100>().to_vec(),
     };
     let audit = || made::event(Action::CrlPublished, ISSUER);

@@ -12,6 +12,7 @@ pub(crate) mod jobs;
 pub(crate) mod made;
 pub(crate) mod orders;
 pub(crate) mod reaping;
+pub(crate) mod revocation;
 pub(crate) mod schema;
 pub(crate) mod tls;
 pub(crate) mod unix;
@@ -109,6 +110,10 @@ macro_rules! store_conformance {
                 a_suffix_finds_what_lies_beneath_it
                 certificates_are_loaded_all_or_none
                 addresses_are_names_too;
+            revocation: a_certificate_is_revoked_once_and_its_shard_tells
+                a_list_has_what_is_revoked_and_retired_until_it_ends
+                a_key_is_blocked_for_ever
+                an_account_holds_what_it_has_met;
             authority: settings_are_written_over
                 issuers_are_registered_once
                 crl_numbers_only_grow
