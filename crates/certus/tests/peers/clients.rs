@@ -73,6 +73,13 @@ impl Certbot<'_> {
         self.obtained(names)
     }
 
+    /// With its account, unless `how` names a key.
+    pub(crate) fn revoke(&self, obtained: &Obtained, how: &[&str]) {
+        let mut command = self.command();
+        command.args(["revoke", "--no-delete-after-revoke", "--server", &self.authority.directory_url, "--cert-path"]);
+        succeeded(&command.arg(&obtained.leaf_and_chain).args(how).output().unwrap());
+    }
+
     fn obtained(&self, names: &[&str]) -> Obtained {
         let live = self.dir.join("config/live").join(names[0]);
         Obtained { leaf_and_chain: live.join("fullchain.pem"), key: live.join("privkey.pem") }
@@ -111,6 +118,11 @@ impl Lego<'_> {
     /// By http-01.
     pub(crate) fn renew(&self, names: &[&str]) -> Obtained {
         self.by_http(names, &["renew", "--no-random-sleep", "--days", "365"])
+    }
+
+    pub(crate) fn revoke(&self, names: &[&str]) {
+        let how = ["--http", "--http.port", &format!(":{}", self.authority.http_01_port)];
+        self.run(names, &how, &[], &["revoke", "--keep"]);
     }
 
     /// By tls-alpn-01.

@@ -6,6 +6,7 @@ mod authority;
 mod clients;
 mod judges;
 mod laboratory;
+mod revoking;
 mod serving;
 mod tls_alpn;
 mod wildcards;

@@ -8,5 +8,6 @@ mod init;
 mod laboratory;
 mod postgres;
 mod process;
+mod revoking;
 mod running;
 mod words;
