@@ -66,6 +66,14 @@ impl Laboratory {
         (running, answered)
     }
 
+    /// Has a running authority block a key (SHA-256 of its subjectPublicKeyInfo, hexadecimal). Says whether it was told that
+    /// it did.
+    pub(crate) async fn block_key(&self, sha256: &str) -> bool {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_certus-chaos"));
+        command.args(["--", "ca", "keys", "block", "--sha256", sha256, "--dir"]).arg(self.dir.join("lab"));
+        command.output().await.unwrap().status.success()
+    }
+
     /// What the last start wrote to its log.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.dir.join("log")).unwrap_or_default()

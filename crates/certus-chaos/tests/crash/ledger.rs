@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use certus_acme::{ChallengeStatus, NewAccount, NewAuthorization, OrderStatus, RawIdentifier};
-use certus_pki::{KeyAlgorithm, KeyPair, SerialNumber};
+use certus_acme::{ChallengeStatus, NewAccount, NewAuthorization, OrderStatus, ProblemKind, RawIdentifier, RevokeCert};
+use certus_pki::{CertificateChain, KeyAlgorithm, KeyPair, SerialNumber};
 use certus_testkit::{ClientError, CsrOptions, Http01Target, ReadyFile, TestClient, csr};
 use data_encoding::HEXLOWER;
 
@@ -25,6 +25,8 @@ struct Told {
     authorizations: Vec<String>,
     /// The certificates' URLs with their chains.
     certificates: Vec<(String, String)>,
+    /// The certificates that are revoked, as revokeCert takes them.
+    revoked: Vec<RevokeCert>,
 }
 
 /// Whether a client gives its authorization up.
@@ -72,6 +74,13 @@ impl Ledger {
         let issued = client.issued(finalized).await?;
         let url = issued.value.certificate.clone().unwrap_or_default();
         told.certificates.push((url.clone(), client.certificate(&url).await?));
+        let chain = CertificateChain::from_pem(&client.certificate(&url).await?).unwrap();
+        let revoke = RevokeCert::new(chain.certificates()[0].der(), Some(4));
+        let answer = client.post(&revoke_url(&client), &revoke).await?;
+        // A store that is killed is one that fails, until the process has gone.
+        if answer.status == 200 {
+            told.revoked.push(revoke);
+        }
 
         let given_up = client.new_order(&texts).await?;
         told.orders.push((given_up.url.clone(), names.to_vec()));
@@ -161,6 +170,11 @@ impl Ledger {
             for (url, chain) in told.certificates {
                 assert_eq!(client.certificate(&url).await.unwrap(), chain, "a certificate changed");
             }
+            for revoked in told.revoked {
+                let answer = client.post(&revoke_url(&client), &revoked).await.unwrap();
+                let problem = answer.problem().map(|problem| problem.kind);
+                assert_eq!(problem, Some(ProblemKind::AlreadyRevoked), "a revocation was lost");
+            }
             for url in told.authorizations {
                 let ahead = client.authorization(&url).await.unwrap().value;
                 assert!(ahead.identifier.value.starts_with("ahead."), "an authorization changed: {ahead:?}");
@@ -173,6 +187,10 @@ impl Ledger {
         }
         ended
     }
+}
+
+fn revoke_url(client: &TestClient) -> String {
+    client.directory().revoke_cert.clone().unwrap_or_default()
 }
 
 /// Brings an order to `valid` or `invalid`: waits for what is under way, and does what is still to be done. Returns

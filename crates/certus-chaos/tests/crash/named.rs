@@ -52,6 +52,7 @@ async fn lead_to(
         "fail_issuance" => ledger.drive_unsigned(ready, &laboratory.target, name).await,
         "release_job" => ledger.drive_in_doubt(ready, name, GiveUp::No).await,
         "drop_job" => ledger.drive_in_doubt(ready, name, GiveUp::Yes).await,
+        "block_key" => laboratory.block_key(&"5a".repeat(32)).await,
         "retire_process" => {
             running.ask_to_end();
             false

@@ -115,7 +115,7 @@ async fn what_is_not_there_is_not_found() {
             assert_refused(&format!("{path}/{id}"), &answer, 404, ProblemKind::Malformed);
         }
     }
-    for path in ["/", "/acme", "/acme/", "/acme/order/", "/directory/", "/acme/new-nonce/x", "/acme/revoke-cert"] {
+    for path in ["/", "/acme", "/acme/", "/acme/order/", "/directory/", "/acme/new-nonce/x", "/acme/revoke-cert/x"] {
         let answer = client.post_as_get(&world.url(path)).await.unwrap();
         assert_refused(path, &answer, 404, ProblemKind::Malformed);
         let answer = client.http().get(&world.url(path)).await.unwrap();

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::common::{Resources, World, order_for};
 
-// conformance: 8555-7.1-01 8555-7.1.1-02 8555-7.1.1-03
+// conformance: 8555-7.1-01 8555-7.1.1-01 8555-7.1.1-02 8555-7.1.1-03
 #[tokio::test(flavor = "multi_thread")]
 async fn the_directory_names_what_answers() {
     let world = World::new().await;

@@ -51,7 +51,7 @@ fn later(world: &World) {
     world.clock.advance(Duration::from_secs(60));
 }
 
-// conformance: 8555-7.6-01 8555-7.6-08 8555-7.6-12 8555-7.6-18
+// conformance: 8555-6.7-06 8555-7.6-01 8555-7.6-08 8555-7.6-12 8555-7.6-18
 #[tokio::test]
 async fn an_account_revokes_what_it_was_issued() {
     let world = World::new().await;
@@ -74,7 +74,7 @@ async fn an_account_revokes_what_it_was_issued() {
     assert_eq!(entry(&world, &other).await, None, "another certificate of the same names");
 }
 
-// conformance: 8555-7.6-09 8555-7.6-10 8555-7.6-11 8555-7.6-13
+// conformance: 8555-6.7-10 8555-7.6-09 8555-7.6-10 8555-7.6-11 8555-7.6-13
 #[tokio::test]
 async fn a_subscriber_gives_the_reasons_of_subscribers() {
     let world = World::new().await;
@@ -108,7 +108,7 @@ async fn a_subscriber_gives_the_reasons_of_subscribers() {
     }
 }
 
-// conformance: 8555-7.6-03 8555-7.6-14 8555-7.6-16
+// conformance: 8555-6.2-29 8555-7.6-03 8555-7.6-14 8555-7.6-16
 #[tokio::test]
 async fn whoever_has_the_key_revokes_and_may_have_it_blocked() {
     let world = World::new().await;
@@ -227,4 +227,17 @@ async fn a_key_that_is_blocked_while_its_order_waits_is_not_certified() {
     world.authority.ca.block_key(0, &key.public_key().spki_sha256()).await.unwrap();
     let refused = client.obtain_for(&["a.localhost"], &world.target, key).await;
     assert!(refused.is_err(), "{refused:?}");
+}
+
+// conformance: 8555-7.3.6-07
+#[tokio::test]
+async fn a_closed_account_revokes_nothing_and_the_key_still_does() {
+    let world = World::new().await;
+    let client = world.client().await;
+    let issued = client.obtain(&["a.localhost"], &world.target).await.unwrap();
+    let closed = json!({ "status": "deactivated" });
+    assert_eq!(client.post(&client.account_url().unwrap(), &closed).await.unwrap().status, 200);
+    assert_refused("a closed account", &revoke(&client, &issued, None).await, 401, ProblemKind::Unauthorized);
+    let stranger = world.stranger().await;
+    assert_eq!(revoke_by(&stranger, &issued.key, &issued, None).await.status, 200);
 }
