@@ -1,4 +1,5 @@
 //! What the authority accepts, one rule a file.
 
+pub(crate) mod binding;
 pub(crate) mod contacts;
 pub(crate) mod identifiers;

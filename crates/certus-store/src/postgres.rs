@@ -7,6 +7,7 @@
 //! statements, [`readers`] asks.
 
 mod batch;
+mod binding;
 mod call;
 mod config;
 mod connection;
@@ -53,6 +54,15 @@ pub(crate) async fn found_schema(config: &PostgresConfig) -> Result<u32, StoreEr
 
 /// Every statement this backend prepares.
 pub(crate) fn statements() -> Vec<&'static str> {
-    [batch::ALL, migrate::ALL, sql_authority::ALL, sql_issuance::ALL, sql_job::ALL, sql_order::ALL, sql_read::ALL]
-        .concat()
+    [
+        binding::ALL,
+        batch::ALL,
+        migrate::ALL,
+        sql_authority::ALL,
+        sql_issuance::ALL,
+        sql_job::ALL,
+        sql_order::ALL,
+        sql_read::ALL,
+    ]
+    .concat()
 }

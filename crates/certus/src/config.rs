@@ -271,6 +271,7 @@ impl Config {
             service: Service {
                 terms_of_service: web_url("terms_of_service", authority.terms_of_service)?,
                 website: web_url("website", authority.website)?,
+                external_account_required: authority.external_account_required,
             },
             validation: certus_validate::Config {
                 http_port,

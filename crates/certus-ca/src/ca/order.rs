@@ -19,7 +19,7 @@ impl Ca {
     ///
     /// # Errors
     ///
-    /// What the identifiers are refused for; `invalidProfile`; `malformed` for dates and members that would not be honoured;
+    /// What the identifiers are refused for, also by the key that the account is bound to; `invalidProfile`; `malformed` for dates and members that would not be honoured;
     /// `rateLimited` when too much is open.
     pub async fn new_order(
         &self,
@@ -49,6 +49,9 @@ impl Ca {
         let identifiers =
             policy::identifiers::check(&wish.identifiers, rule, |one| self.inner().validator.admits(one))?;
 
+        if let Some(problem) = self.binding_refusal(account, &identifiers, Some(name)).await? {
+            return Err(CaError::Refused(problem));
+        }
         let now = self.now();
         let store = &self.inner().store;
         let wanted = u64::try_from(identifiers.len()).unwrap_or(u64::MAX);
