@@ -2,6 +2,8 @@
 
 #![expect(clippy::doc_markdown, reason = "what is said of a flag is printed as help, where Markdown is noise")]
 
+pub(crate) mod eab;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -56,6 +58,7 @@ impl Cli {
                 | CaCommand::MoveUrl(args)
                 | CaCommand::Status(args) => args.json,
                 CaCommand::Certificates(args) => args.at.json,
+                CaCommand::Eab { command } => command.json(),
             },
         }
     }
@@ -106,6 +109,11 @@ Example:
     Status(AtArgs),
     /// Lists the certificates of the running authority, oldest first
     Certificates(CertificatesArgs),
+    /// Makes, lists and revokes keys of external account binding
+    Eab {
+        #[command(subcommand)]
+        command: eab::EabCommand,
+    },
 }
 
 /// Which authority.

@@ -2,6 +2,7 @@
 
 mod certificates;
 mod check;
+mod eab;
 mod init;
 mod move_url;
 mod serve;
@@ -31,6 +32,7 @@ pub(crate) fn run(cli: Cli, hooks: Hooks) -> anyhow::Result<Exit> {
                 CaCommand::MoveUrl(args) => move_url::run(&args, &surroundings, hooks).await,
                 CaCommand::Status(args) => status::run(&args).await,
                 CaCommand::Certificates(args) => certificates::run(&args).await,
+                CaCommand::Eab { command } => eab::run(&command).await,
             },
         }
     });

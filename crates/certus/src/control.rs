@@ -16,13 +16,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::authority_tls::AuthorityTls;
+use crate::eab;
 use crate::exit::{Exit, ending};
 use crate::state_dir::{Locked, StateDir, holder};
 use crate::status::{Certificates, CrlStatus, IssuerStatus, ProfileStatus, Status, StoreStatus};
 use crate::unix::{self, SocketListener, SocketStream};
 
-/// The longest request: a command with a name in it.
-const MAX_REQUEST: u64 = 4096;
+/// The longest request: a command with two hundred names in it.
+const MAX_REQUEST: u64 = 64 * 1024;
 /// The longest answer: a page of a thousand certificates of a hundred names each.
 const MAX_ANSWER: u64 = 64 * 1024 * 1024;
 /// How long either side waits for the other.
@@ -45,10 +46,12 @@ pub(crate) enum Request {
         /// How many at most.
         limit: u32,
     },
+    /// Keys of external account binding.
+    Eab(eab::Ask),
 }
 
-/// What is answered.
-#[derive(Debug, Serialize, Deserialize)]
+/// What is answered. Not printed: it may hold a secret.
+#[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Answer<T> {
     Ok(T),
@@ -112,7 +115,7 @@ async fn answer(stream: SocketStream, told: &Told) -> io::Result<()> {
     BufReader::new(read.take(MAX_REQUEST)).read_line(&mut line).await?;
     let answer = if may_ask(user, unix::own_user()) {
         match serde_json::from_str(&line) {
-            Ok(request) => told.answer(request).await,
+            Ok(request) => told.answer(user, request).await,
             Err(error) => Answer::Error(format!("the request was not understood: {error}")),
         }
     } else {
@@ -126,13 +129,14 @@ async fn answer(stream: SocketStream, told: &Told) -> io::Result<()> {
 }
 
 impl Told {
-    async fn answer(&self, request: Request) -> Answer<serde_json::Value> {
+    async fn answer(&self, user: u32, request: Request) -> Answer<serde_json::Value> {
         let answered = match request {
             Request::Status => self.status().await.map(serde_json::to_value),
             Request::Certificates { names, after, limit } => {
                 let page = self.ca.store().certificates(names.as_deref(), after, limit.clamp(1, MAX_PAGE)).await;
                 page.map(Certificates::from).map(serde_json::to_value).map_err(anyhow::Error::from)
             }
+            Request::Eab(ask) => eab::answer(&self.ca, user, &self.directory_url, ask).await.map(Ok),
         };
         match answered {
             Ok(Ok(value)) => Answer::Ok(value),
