@@ -18,7 +18,7 @@ pub struct NewAccount {
     /// True to find an account without making one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only_return_existing: Option<bool>,
-    /// A JWS of its own (RFC 8555 section 7.3.4), not read yet.
+    /// A JWS of its own (RFC 8555 section 7.3.4), as it was sent; read by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_account_binding: Option<Box<RawValue>>,
 }
@@ -49,6 +49,9 @@ pub struct Account {
     /// True when the terms were agreed to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terms_of_service_agreed: Option<bool>,
+    /// The external account binding that the account was made with, as it was sent (RFC 8555 section 7.3.4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_account_binding: Option<AsSent>,
     /// URL of the account's orders, an [`Orders`]; empty (and left out) with servers that have no such list.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub orders: String,
@@ -60,3 +63,16 @@ pub struct Orders {
     /// URLs of the orders.
     pub orders: Vec<String>,
 }
+
+/// JSON that is passed on to the character. Equal to what has the same characters.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AsSent(pub Box<RawValue>);
+
+impl PartialEq for AsSent {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.get() == other.0.get()
+    }
+}
+
+impl Eq for AsSent {}

@@ -26,7 +26,7 @@ pub mod revocation;
 pub mod status;
 pub mod token;
 
-pub use account::{Account, AccountUpdate, NewAccount, Orders};
+pub use account::{Account, AccountUpdate, AsSent, NewAccount, Orders};
 pub use authorization::{Authorization, AuthorizationUpdate, NewAuthorization};
 pub use challenge::Challenge;
 pub use challenge_type::ChallengeType;
@@ -34,8 +34,8 @@ pub use contact::{ContactError, check_contact};
 pub use directory::{Directory, DirectoryMeta};
 pub use identifier::{Identifier, IdentifierError, RawIdentifier};
 pub use jose::{
-    Algorithm, FlattenedJws, Jwk, JwkError, JwsError, KeyReference, Protected, ProtectedHeader, Thumbprint,
-    VerifiedJws, sign,
+    Algorithm, FlattenedJws, Jwk, JwkError, JwsError, KeyReference, MacAlgorithm, Protected, ProtectedHeader,
+    Thumbprint, VerifiedJws, authenticate, sign,
 };
 pub use json::{JsonError, MAX_JSON_DEPTH, strict_object};
 pub use key_authorization::KeyAuthorization;

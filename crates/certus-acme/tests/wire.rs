@@ -73,6 +73,7 @@ fn accounts() {
         status: AccountStatus::Valid,
         contact: vec!["mailto:b@example.org".into(), "mailto:a@example.org".into()],
         terms_of_service_agreed: Some(true),
+        external_account_binding: None,
         orders: "https://ca.example/orders".into(),
     };
     check(
@@ -104,7 +105,7 @@ fn a_new_account_keeps_its_external_account_binding_as_it_was_sent() {
     let binding = new.external_account_binding.unwrap();
     assert_eq!(binding.get(), r#"{"payload" : "e30","protected":"e30","signature":"AA"}"#);
     assert_eq!(serde_json::to_string(&NewAccount::default()).unwrap(), "{}");
-    // A member twice within the binding is noticed though nobody reads it yet.
+    // A member twice within the binding is noticed though it is read by itself.
     assert!(strict_object::<NewAccount>(br#"{"externalAccountBinding":{"payload":"","payload":""}}"#).is_err());
 }
 

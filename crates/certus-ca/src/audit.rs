@@ -61,6 +61,12 @@ actions! {
     AccountKeyChanged => "account.key-changed";
     /// An account was deactivated by its owner.
     AccountDeactivated => "account.deactivated";
+    /// A key of external account binding was made.
+    BindingKeyMade => "binding-key.made";
+    /// A key of external account binding was revoked.
+    BindingKeyRevoked => "binding-key.revoked";
+    /// An account was made that is bound to the key.
+    BindingKeyUsed => "binding-key.used";
     /// An order and its authorizations were made.
     OrderOpened => "order.opened";
     /// An authorization was made ahead of orders.

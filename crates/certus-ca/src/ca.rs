@@ -1,10 +1,11 @@
 //! The authority: one short method for each thing a client or an operator may ask of it.
 //!
 //! Split by resource: `ca/account.rs`, `ca/order.rs`, `ca/authorization.rs`, `ca/finalize.rs`, `ca/certificate.rs`,
-//! `ca/revocation.rs`.
+//! `ca/revocation.rs`, `ca/binding.rs`.
 
 mod account;
 mod authorization;
+mod binding;
 mod certificate;
 mod finalize;
 mod order;
@@ -26,6 +27,7 @@ use crate::keep;
 use crate::limits;
 use crate::nonce::{NonceBook, Nonces};
 use crate::ports::{Process, Store, StoreError, Validator};
+use crate::vault::Vault;
 use crate::work::Work;
 
 pub use account::{KeyChanged, Opened};
@@ -45,6 +47,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// This run of this process.
     pub process: Process,
+    /// Who seals what is secret in the store.
+    pub vault: Arc<dyn Vault>,
     /// What is said about the service.
     pub service: Service,
 }
@@ -56,6 +60,8 @@ pub struct Service {
     pub terms_of_service: Option<String>,
     /// A URL about the service.
     pub website: Option<String>,
+    /// Whether an account needs an external account binding (RFC 8555 section 7.3.4).
+    pub external_account_required: bool,
 }
 
 /// An authority. Cheap to clone; clones are the same authority.
@@ -72,6 +78,7 @@ pub(crate) struct Inner {
     pub(crate) process: ProcessId,
     pub(crate) nonces: NonceBook,
     pub(crate) work: Work,
+    pub(crate) vault: Arc<dyn Vault>,
     pub(crate) service: Service,
 }
 
@@ -82,7 +89,7 @@ impl Ca {
     ///
     /// What the store says.
     pub async fn open(parts: Parts) -> Result<Self, StoreError> {
-        let Parts { store, validator, issuers, clock, process, service } = parts;
+        let Parts { store, validator, issuers, clock, process, vault, service } = parts;
         let clock_guard = ClockGuard::new(store.newest_time().await?);
         let audit = own_event(clock.now(), Action::ProcessRegistered, process.id.to_string());
         store.register_process(&process, audit).await?;
@@ -99,6 +106,7 @@ impl Ca {
             process: process.id,
             nonces: NonceBook::new(),
             work: Work::new(),
+            vault,
             service,
         };
         Ok(Self(Arc::new(inner)))

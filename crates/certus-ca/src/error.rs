@@ -6,6 +6,7 @@ use certus_acme::{Problem, ProblemKind};
 
 use crate::limits;
 use crate::ports::StoreError;
+use crate::vault::VaultError;
 
 /// Why the authority did not do what a client asked.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +32,9 @@ pub enum CaError {
     /// The store failed.
     #[error("the store failed")]
     Store(#[from] StoreError),
+    /// A secret of the store cannot be sealed or opened.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// A rule of our own is broken: a bug, or a store that was tampered with.
     #[error("{0}")]
     Internal(String),
@@ -60,7 +64,12 @@ impl CaError {
         match self {
             Self::Busy(_) | Self::Contended | Self::Store(_) => Some(limits::BUSY_AFTER),
             Self::Refused(problem) if problem.kind == ProblemKind::RateLimited => Some(limits::BUSY_AFTER),
-            Self::Refused(_) | Self::NotFound(_) | Self::NotYours(_) | Self::Terms(_) | Self::Internal(_) => None,
+            Self::Refused(_)
+            | Self::NotFound(_)
+            | Self::NotYours(_)
+            | Self::Terms(_)
+            | Self::Vault(_)
+            | Self::Internal(_) => None,
         }
     }
 
@@ -68,7 +77,7 @@ impl CaError {
     #[must_use]
     pub fn is_ours(&self) -> bool {
         match self {
-            Self::Store(_) | Self::Internal(_) | Self::Contended => true,
+            Self::Store(_) | Self::Vault(_) | Self::Internal(_) | Self::Contended => true,
             Self::Refused(_) | Self::NotFound(_) | Self::NotYours(_) | Self::Terms(_) | Self::Busy(_) => false,
         }
     }
@@ -95,7 +104,7 @@ impl From<&CaError> for Problem {
                 "the authority cannot read or write its records at the moment; try again later",
             )
             .with_status(503),
-            CaError::Internal(_) => Self::new(
+            CaError::Vault(_) | CaError::Internal(_) => Self::new(
                 ProblemKind::ServerInternal,
                 "the authority failed; its log has more under the request id (X-Request-Id)",
             ),

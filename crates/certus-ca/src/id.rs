@@ -70,6 +70,10 @@ id! {
     AuthorizationId
 }
 id! {
+    /// Names a key of external account binding, in `kid` of the binding.
+    BindingKeyId
+}
+id! {
     /// Names a challenge.
     ChallengeId
 }

@@ -16,7 +16,7 @@ use crate::job::LeasedJob;
 use crate::limits;
 use crate::policy::identifiers;
 use crate::ports::{OrderAndAuthorizations, StoreError, Stored, Version};
-use crate::state::{Authorization, Intent, IssuedCertificate, Order, OrderState};
+use crate::state::{Account, Authorization, Intent, IssuedCertificate, Order, OrderState};
 
 /// What came of an issuing job.
 pub(crate) enum Outcome {
@@ -88,10 +88,17 @@ enum Attempt {
 async fn attempt(ca: &Ca, job: &LeasedJob, waiting: Waiting) -> Result<Attempt, JobError> {
     let inner = ca.inner();
     let Waiting { order, authorizations, version } = waiting;
-    if let Some(why) = no_longer(ca, &order, &authorizations).await? {
+    let account = inner.store.account(order.account).await?.map(|stored| stored.value);
+    if let Some(why) = no_longer(&order, &authorizations, account.as_ref(), ca.now()) {
         let detail = format!("{why} before its certificate was issued; make a new order");
         let problem = Problem::new(ProblemKind::Unauthorized, detail);
         return fail(ca, job, version, order, problem, why).await.map(Attempt::Ended);
+    }
+    if let Some(account) = &account
+        && let Some(problem) = ca.binding_refusal(account, &order.identifiers, Some(&order.profile)).await?
+    {
+        let why = problem.detail.clone();
+        return fail(ca, job, version, order, problem, &why).await.map(Attempt::Ended);
     }
     let Some((names, key)) = order.authorized_names(&authorizations) else {
         let problem = Problem::new(ProblemKind::Unauthorized, "the order's authorizations are not its own; order anew");
@@ -150,24 +157,23 @@ async fn attempt(ca: &Ca, job: &LeasedJob, waiting: Waiting) -> Result<Attempt, 
 }
 
 /// Why an order that was rightly finalized may no longer be issued: a job can wait for long, and proofs age meanwhile.
-async fn no_longer(
-    ca: &Ca,
+fn no_longer(
     order: &Order,
     authorizations: &[Authorization],
-) -> Result<Option<&'static str>, StoreError> {
-    let now = ca.now();
+    account: Option<&Account>,
+    now: Timestamp,
+) -> Option<&'static str> {
     if now >= order.expires {
-        return Ok(Some("the order expired"));
+        return Some("the order expired");
     }
     if authorizations.iter().any(|authorization| authorization.deactivated.is_some()) {
-        return Ok(Some("an authorization of this order was deactivated"));
+        return Some("an authorization of this order was deactivated");
     }
     if authorizations.iter().any(|authorization| authorization.status(now) != AuthorizationStatus::Valid) {
-        return Ok(Some("an authorization of this order expired"));
+        return Some("an authorization of this order expired");
     }
-    let account = ca.inner().store.account(order.account).await?;
-    let open = account.is_some_and(|account| account.value.status() == AccountStatus::Valid);
-    Ok((!open).then_some("the account of this order was deactivated"))
+    let open = account.is_some_and(|account| account.status() == AccountStatus::Valid);
+    (!open).then_some("the account of this order was deactivated")
 }
 
 fn prepare(

@@ -17,6 +17,7 @@ pub mod nonce;
 mod policy;
 pub mod ports;
 pub mod state;
+pub mod vault;
 mod work;
 
 pub use ca::{Ca, Parts, Service};

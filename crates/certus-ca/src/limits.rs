@@ -61,6 +61,8 @@ pub const AUTHORIZATION_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 pub const KEEP_EXPIRED: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Orders reaped in one transaction: short enough that no request waits noticeably behind it.
 pub const REAP_BATCH: u32 = 500;
+/// Names, suffixes and profiles of one key of external account binding.
+pub const MAX_BINDING_NAMES: usize = 100;
 /// How long a CRL is good (Baseline Requirements 7.2: at most 10 days).
 pub const CRL_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 /// The age at which a CRL is replaced: daily, which leaves six days to mend a signer.

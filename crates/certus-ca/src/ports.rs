@@ -13,10 +13,11 @@ use certus_acme::{ChallengeType, Identifier, Problem, Thumbprint, Token};
 use certus_pki::{RevokedEntry, SerialNumber, Timestamp};
 
 use crate::audit::AuditEvent;
-use crate::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId, ProcessId};
+use crate::id::{AccountId, AuthorizationId, BindingKeyId, CertificateId, ChallengeId, OrderId, ProcessId};
 use crate::job::{Job, Lease, LeasedJob};
 use crate::state::{
-    Account, Authorization, Intent, IssuedCertificate, KnownCertificate, Order, Revocation, ValidatedControl,
+    Account, Authorization, BindingEntry, BindingKey, Intent, IssuedCertificate, KnownCertificate, Order, Revocation,
+    ValidatedControl,
 };
 
 /// How often something has been written; grows by one with each write.
@@ -175,11 +176,26 @@ pub trait Store: Debug + Send + Sync {
     /// The account with that key.
     async fn account_by_key(&self, key: &Thumbprint) -> Result<Option<Stored<Account>>, StoreError>;
 
-    /// Keeps a new account. `Conflict` when its key has one already.
+    /// Keeps a new account. `Conflict` when its key has one already, and when it is bound to a key that binds no further
+    /// account; the key's use has an entry of its own in the audit.
     async fn create_account(&self, account: &Account, audit: AuditEvent) -> Result<(), StoreError>;
 
     /// Replaces an account's contacts and deactivation.
     async fn update_account(&self, read: Version, account: &Account, audit: AuditEvent) -> Result<(), StoreError>;
+
+    // --- keys of external account binding -------------------------------------------------------------------------
+
+    /// Keeps a new key.
+    async fn create_binding_key(&self, key: &BindingKey, audit: AuditEvent) -> Result<(), StoreError>;
+
+    /// The key of that id, with what has been made of it.
+    async fn binding_key(&self, id: BindingKeyId) -> Result<Option<BindingEntry>, StoreError>;
+
+    /// Keys by the order they were made in, at most `limit`.
+    async fn binding_keys(&self, after: Option<i64>, limit: u32) -> Result<Page<BindingEntry>, StoreError>;
+
+    /// Revokes a key. `Conflict` when it was revoked before or is not there.
+    async fn revoke_binding_key(&self, id: BindingKeyId, at: Timestamp, audit: AuditEvent) -> Result<(), StoreError>;
 
     // --- orders and authorizations --------------------------------------------------------------------------------
 
@@ -265,8 +281,9 @@ pub trait Store: Debug + Send + Sync {
     ) -> Result<Lease, StoreError>;
 
     /// Spends a serial: keeps what is about to be signed. Whatever earlier intent of the same order has no outcome is
-    /// retired in the same transaction. `Conflict` when the issuer has used the serial before, and when the order's
-    /// account or one of its authorizations was deactivated meanwhile.
+    /// retired in the same transaction. `Conflict` when the issuer has used the serial before, when the order's
+    /// account or one of its authorizations was deactivated meanwhile, and when the key that the account is bound to was
+    /// revoked or has no certificate left: other orders' intents without an outcome count as certificates.
     async fn record_intent(&self, lease: Lease, intent: &Intent, audit: AuditEvent) -> Result<(), StoreError>;
 
     /// Keeps the certificate of an intent, the order that has it now, the evidence it rests on (that of the order's

@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod authorization;
+pub mod binding;
 pub mod certificate;
 pub mod challenge;
 pub mod order;
@@ -14,6 +15,7 @@ mod tests;
 
 pub use account::Account;
 pub use authorization::{Authorization, ValidatedControl};
+pub use binding::{AccountBinding, BindingEntry, BindingKey, BindingScope, BindingUse};
 pub use certificate::{Intent, IssuedCertificate, KnownCertificate, Revocation};
 pub use challenge::{Challenge, ChallengeState, Evidence, Hop, Perspective};
 pub use order::{Order, OrderState};

@@ -2,6 +2,7 @@
 
 mod account;
 mod authorization;
+mod binding;
 mod certificate;
 mod challenge;
 mod directory;

@@ -12,8 +12,14 @@ pub(crate) fn account(urls: &Urls, account: &Account) -> acme::Account {
         status: account.status(),
         contact: account.contact.clone(),
         terms_of_service_agreed: account.terms.is_some().then_some(true),
+        external_account_binding: account.binding.as_ref().and_then(|binding| as_sent(&binding.jws)),
         orders: urls.orders(account.id, None),
     }
+}
+
+/// What was read as JSON before it was kept.
+fn as_sent(json: &str) -> Option<acme::AsSent> {
+    serde_json::value::RawValue::from_string(json.to_owned()).ok().map(acme::AsSent)
 }
 
 pub(crate) fn orders(urls: &Urls, page: &OrderPage) -> acme::Orders {

@@ -1,17 +1,19 @@
 //! All cryptography of Certus: the one module that speaks to the cryptographic library.
 //!
 //! Hashes, random bytes, comparison in constant time, signatures ([`KeyPair`], and [`crate::PublicKey::verify`] on top
-//! of this module), the sealing of secrets at rest ([`SealingKey`]) and what a passphrase protects. It knows no certificate and no key policy: which
+//! of this module), message authentication codes ([`MacKey`]), the sealing of secrets at rest ([`SealingKey`]) and what a passphrase protects. It knows no certificate and no key policy: which
 //! keys are acceptable is said in [`crate::key_rules`], the encodings of public keys live in [`crate::key`].
 
 mod algorithm;
 mod key_pair;
+mod mac;
 mod passphrase;
 mod sealing;
 mod verify;
 
 pub use algorithm::{KeyAlgorithm, SignatureAlgorithm, SignatureEncoding, UnknownKeyAlgorithm};
 pub use key_pair::KeyPair;
+pub use mac::{MacHash, MacKey};
 pub use passphrase::{decrypt_pkcs8, encrypt_pkcs8};
 pub use sealing::SealingKey;
 pub(crate) use verify::{is_usable, verify};

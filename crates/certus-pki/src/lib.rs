@@ -39,8 +39,8 @@ pub use chain::CertificateChain;
 pub use const_oid::ObjectIdentifier;
 pub use crl::{CertificateList, CrlError, CrlScope, RevocationReason, RevokedEntry, create_crl};
 pub use crypto::{
-    CryptoError, KeyAlgorithm, KeyPair, SealingKey, SignatureAlgorithm, SignatureEncoding, UnknownKeyAlgorithm,
-    constant_time_eq, random_bytes, sha256,
+    CryptoError, KeyAlgorithm, KeyPair, MacHash, MacKey, SealingKey, SignatureAlgorithm, SignatureEncoding,
+    UnknownKeyAlgorithm, constant_time_eq, random_bytes, sha256,
 };
 pub use csr::{CertificationRequest, CsrError};
 pub use hierarchy::{CaSubject, HierarchyError, create_intermediate, create_root};

@@ -9,6 +9,7 @@ mod sealing;
 mod secret;
 mod signer;
 mod unix;
+mod vault;
 
 pub use key_file::{KeyFileError, read_key, write_key};
 pub use sealing::{SealingError, SealingKeys};

@@ -5,13 +5,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use certus_acme::{Identifier, Thumbprint};
 use certus_ca::audit::AuditEvent;
-use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId, ProcessId};
+use certus_ca::id::{AccountId, AuthorizationId, BindingKeyId, CertificateId, ChallengeId, OrderId, ProcessId};
 use certus_ca::job::{Job, Lease, LeasedJob, Task};
 use certus_ca::ports::{
     AuditEntry, CertificateEntry, CertificateKey, IntentOutcome, OpenCounts, OrderAndAuthorizations, OrderPage, Page,
     Process, ShardState, Store, StoreError, Stored, StoredCrl, Version,
 };
-use certus_ca::state::{Account, Authorization, Intent, IssuedCertificate, KnownCertificate, Order, Revocation};
+use certus_ca::state::{
+    Account, Authorization, BindingEntry, BindingKey, Intent, IssuedCertificate, KnownCertificate, Order, Revocation,
+};
 use certus_pki::{RevokedEntry, SerialNumber, Timestamp};
 
 use crate::operation::{Operation, Queue, Reply};
@@ -57,6 +59,22 @@ impl Store for Database {
 
     async fn update_account(&self, read: Version, account: &Account, audit: AuditEvent) -> Result<(), StoreError> {
         self.write(Operation::UpdateAccount { read, account: account.clone() }, audit).await
+    }
+
+    async fn create_binding_key(&self, key: &BindingKey, audit: AuditEvent) -> Result<(), StoreError> {
+        self.write(Operation::CreateBindingKey { key: key.clone() }, audit).await
+    }
+
+    async fn binding_key(&self, id: BindingKeyId) -> Result<Option<BindingEntry>, StoreError> {
+        self.reads.binding_key(id).await
+    }
+
+    async fn binding_keys(&self, after: Option<i64>, limit: u32) -> Result<Page<BindingEntry>, StoreError> {
+        self.reads.binding_keys(after, limit).await
+    }
+
+    async fn revoke_binding_key(&self, id: BindingKeyId, at: Timestamp, audit: AuditEvent) -> Result<(), StoreError> {
+        self.write(Operation::RevokeBindingKey { id, at }, audit).await
     }
 
     async fn open_counts(&self, account: AccountId, now: Timestamp) -> Result<OpenCounts, StoreError> {

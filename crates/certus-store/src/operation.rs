@@ -5,12 +5,13 @@
 
 use std::time::Duration;
 
-use certus_ca::audit::AuditEvent;
-use certus_ca::id::{ChallengeId, ProcessId};
+use certus_ca::audit::{Action, AuditEvent};
+use certus_ca::id::{BindingKeyId, ChallengeId, ProcessId};
 use certus_ca::job::{Job, Lease, LeasedJob};
 use certus_ca::ports::{Process, StoreError, StoredCrl, Version};
 use certus_ca::state::{
-    Account, Authorization, Challenge, ChallengeState, Intent, IssuedCertificate, KnownCertificate, Order, Revocation,
+    Account, Authorization, BindingKey, Challenge, ChallengeState, Intent, IssuedCertificate, KnownCertificate, Order,
+    Revocation,
 };
 use certus_pki::Timestamp;
 use tokio::sync::{mpsc, oneshot};
@@ -28,6 +29,13 @@ pub(crate) const OWN_INTENT_PATIENCE: Duration = Duration::from_secs(3600);
 pub(crate) enum Operation {
     CreateAccount {
         account: Account,
+    },
+    CreateBindingKey {
+        key: BindingKey,
+    },
+    RevokeBindingKey {
+        id: BindingKeyId,
+        at: Timestamp,
     },
     UpdateAccount {
         read: Version,
@@ -136,6 +144,15 @@ pub(crate) enum Operation {
     },
     /// Changes nothing, by statements that only a store that takes writes accepts.
     Probe,
+}
+
+impl Operation {
+    /// What else the audit tells of, beside the entry of the write as a whole: the key that a new account is bound to.
+    pub(crate) fn second_entry(&self, first: &AuditEvent) -> Option<AuditEvent> {
+        let Self::CreateAccount { account } = self else { return None };
+        let binding = account.binding.as_ref()?;
+        Some(AuditEvent { action: Action::BindingKeyUsed, object: binding.key.to_string(), ..first.clone() })
+    }
 }
 
 /// What a write gave back.

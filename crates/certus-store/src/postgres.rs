@@ -7,6 +7,7 @@
 //! statements, [`readers`] asks.
 
 mod batch;
+mod binding;
 mod call;
 mod config;
 mod connection;
@@ -55,6 +56,7 @@ pub(crate) async fn found_schema(config: &PostgresConfig) -> Result<u32, StoreEr
 /// Every statement this backend prepares.
 pub(crate) fn statements() -> Vec<&'static str> {
     [
+        binding::ALL,
         batch::ALL,
         migrate::ALL,
         sql_authority::ALL,

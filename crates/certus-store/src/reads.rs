@@ -4,13 +4,13 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use certus_acme::{Identifier, Thumbprint};
-use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId, ProcessId};
+use certus_ca::id::{AccountId, AuthorizationId, BindingKeyId, CertificateId, ChallengeId, OrderId, ProcessId};
 use certus_ca::job::Lease;
 use certus_ca::ports::{
     AuditEntry, CertificateEntry, CertificateKey, IntentOutcome, OpenCounts, OrderAndAuthorizations, OrderPage, Page,
     ShardState, StoreError, Stored, StoredCrl,
 };
-use certus_ca::state::{Account, Authorization, IssuedCertificate, KnownCertificate};
+use certus_ca::state::{Account, Authorization, BindingEntry, IssuedCertificate, KnownCertificate};
 use certus_pki::{RevokedEntry, SerialNumber, Timestamp};
 
 /// The reading half of [`certus_ca::ports::Store`], method for method.
@@ -18,6 +18,8 @@ use certus_pki::{RevokedEntry, SerialNumber, Timestamp};
 pub(crate) trait Reads: Debug + Send + Sync {
     async fn account(&self, id: AccountId) -> Result<Option<Stored<Account>>, StoreError>;
     async fn account_by_key(&self, key: &Thumbprint) -> Result<Option<Stored<Account>>, StoreError>;
+    async fn binding_key(&self, id: BindingKeyId) -> Result<Option<BindingEntry>, StoreError>;
+    async fn binding_keys(&self, after: Option<i64>, limit: u32) -> Result<Page<BindingEntry>, StoreError>;
     async fn open_counts(&self, account: AccountId, now: Timestamp) -> Result<OpenCounts, StoreError>;
     async fn reusable_authorizations(
         &self,

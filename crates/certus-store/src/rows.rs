@@ -5,6 +5,7 @@
 
 mod account;
 mod authorization;
+mod binding;
 mod certificate;
 mod job;
 mod order;
@@ -17,6 +18,7 @@ pub(crate) use account::AccountRow;
 pub(crate) use authorization::{
     AuthorizationRow, ChallengeFacts, ChallengeRow, PerspectiveRow, evidence_keys, resolved_column, reuse_column,
 };
+pub(crate) use binding::{BindingRow, scope_columns};
 pub(crate) use certificate::{
     CertificateRow, NameRow, column_of, entry, outcome, reason_column, revocation, revoked_entry,
 };

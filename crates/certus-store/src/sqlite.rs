@@ -4,6 +4,7 @@
 //! at a time; [`lock`] sees to that. Where to go: [`writer`] groups writes into commits, `write_*` play them, [`readers`]
 //! and `read_*` answer questions.
 
+mod binding;
 mod fault;
 mod lock;
 mod open;
@@ -77,6 +78,7 @@ pub(crate) fn schema(config: &SqliteConfig) -> Result<u32, StoreError> {
 /// Every statement this backend prepares.
 pub(crate) fn statements() -> Vec<&'static str> {
     [
+        binding::ALL,
         open::ALL,
         play::ALL,
         read_authority::ALL,

@@ -11,18 +11,21 @@ use certus_acme::ChallengeType;
 use certus_ca::id::ProcessId;
 use certus_ca::issuers::{Issuers, ProfileRule, crl_url, issuer_url};
 use certus_ca::ports::{Process, Store, Validator};
+use certus_ca::vault::{Sealed, Vault, VaultError};
 use certus_ca::{Ca, NameRules, Parts, Service, keep};
 use certus_http::limits::MAX_CONNECTIONS;
 use certus_http::{PkiSite, Urls};
 use certus_pki::{
     CaSubject, Certificate, CertificateChain, Clock, CrlScope, DnsName, Issuer, KeyAlgorithm, KeyPair, NameError,
-    ObjectIdentifier, Profile, Signer, SubjectName, SystemClock, create_crl, create_intermediate, create_root,
+    ObjectIdentifier, Profile, SealingKey, Signer, SubjectName, SystemClock, create_crl, create_intermediate,
+    create_root,
 };
 use certus_validate::{Config, LocalNames, Validators};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use zeroize::Zeroizing;
 
 use crate::http_target::Http01Target;
 
@@ -184,6 +187,27 @@ fn root_id(root: &Certificate) -> String {
     data_encoding::HEXLOWER.encode(&root.sha256()[..10])
 }
 
+/// Seals under a key that every test authority has, so that one can be started again on the store of another.
+#[derive(Debug)]
+struct FixedVault;
+
+impl FixedVault {
+    fn key() -> SealingKey {
+        SealingKey::from_bytes(&[7; 32])
+    }
+}
+
+impl Vault for FixedVault {
+    fn seal(&self, context: &[u8], secret: &[u8]) -> Result<Sealed, VaultError> {
+        Ok(Sealed { key: "fixed".to_owned(), octets: Self::key().seal(context, secret) })
+    }
+
+    fn open(&self, context: &[u8], sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        let opened = Self::key().open(context, &sealed.octets);
+        opened.map(Zeroizing::new).map_err(|_error| VaultError::Altered(sealed.key.clone()))
+    }
+}
+
 /// A running authority. Dropping it ends it without grace.
 #[derive(Debug)]
 pub struct TestAuthority {
@@ -265,8 +289,15 @@ impl TestAuthority {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
-        let parts =
-            Parts { store: setup.store, validator, issuers, clock: setup.clock, process, service: setup.service };
+        let parts = Parts {
+            store: setup.store,
+            validator,
+            issuers,
+            clock: setup.clock,
+            process,
+            vault: Arc::new(FixedVault),
+            service: setup.service,
+        };
         let ca = Ca::open(parts).await?;
         keep::publish_crls(&ca).await?;
         let tls = own_tls(&ca, own_names(!setup.permitted.is_empty())?).await?;

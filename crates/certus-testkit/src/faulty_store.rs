@@ -13,18 +13,22 @@ use std::time::Duration;
 use async_trait::async_trait;
 use certus_acme::{Identifier, Thumbprint};
 use certus_ca::audit::AuditEvent;
-use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId, ProcessId};
+use certus_ca::id::{AccountId, AuthorizationId, BindingKeyId, CertificateId, ChallengeId, OrderId, ProcessId};
 use certus_ca::job::{Job, Lease, LeasedJob};
 use certus_ca::ports::{
     AuditEntry, CertificateEntry, CertificateKey, IntentOutcome, OpenCounts, OrderAndAuthorizations, OrderPage, Page,
     Process, ShardState, Store, StoreError, Stored, StoredCrl, Version,
 };
-use certus_ca::state::{Account, Authorization, Intent, IssuedCertificate, KnownCertificate, Order, Revocation};
+use certus_ca::state::{
+    Account, Authorization, BindingEntry, BindingKey, Intent, IssuedCertificate, KnownCertificate, Order, Revocation,
+};
 use certus_pki::{RevokedEntry, SerialNumber, Timestamp};
 
 /// Every method of [`Store`] that commits something: the commit points.
 pub const COMMIT_POINTS: &[&str] = &[
     "create_account",
+    "create_binding_key",
+    "revoke_binding_key",
     "update_account",
     "open_authorization",
     "open_order",
@@ -183,6 +187,28 @@ impl Store for FaultyStore {
         self.fault("update_account", Moment::Before)?;
         let done = self.inner.update_account(read, account, audit).await;
         self.fault("update_account", Moment::After)?;
+        done
+    }
+
+    async fn create_binding_key(&self, key: &BindingKey, audit: AuditEvent) -> Result<(), StoreError> {
+        self.fault("create_binding_key", Moment::Before)?;
+        let done = self.inner.create_binding_key(key, audit).await;
+        self.fault("create_binding_key", Moment::After)?;
+        done
+    }
+
+    async fn binding_key(&self, id: BindingKeyId) -> Result<Option<BindingEntry>, StoreError> {
+        self.inner.binding_key(id).await
+    }
+
+    async fn binding_keys(&self, after: Option<i64>, limit: u32) -> Result<Page<BindingEntry>, StoreError> {
+        self.inner.binding_keys(after, limit).await
+    }
+
+    async fn revoke_binding_key(&self, id: BindingKeyId, at: Timestamp, audit: AuditEvent) -> Result<(), StoreError> {
+        self.fault("revoke_binding_key", Moment::Before)?;
+        let done = self.inner.revoke_binding_key(id, at, audit).await;
+        self.fault("revoke_binding_key", Moment::After)?;
         done
     }
 

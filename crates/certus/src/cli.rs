@@ -2,6 +2,8 @@
 
 #![expect(clippy::doc_markdown, reason = "what is said of a flag is printed as help, where Markdown is noise")]
 
+pub(crate) mod eab;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -56,6 +58,7 @@ impl Cli {
                 | CaCommand::MoveUrl(args)
                 | CaCommand::Status(args) => args.json,
                 CaCommand::Certificates(args) => args.at.json,
+                CaCommand::Eab { command } => command.json(),
                 CaCommand::Revoke(args) => args.at.json,
                 CaCommand::Keys { command: KeysCommand::Block(args) } => args.at.json,
             },
@@ -108,6 +111,11 @@ Example:
     Status(AtArgs),
     /// Lists the certificates of the running authority, oldest first
     Certificates(CertificatesArgs),
+    /// Makes, lists and revokes keys of external account binding
+    Eab {
+        #[command(subcommand)]
+        command: eab::EabCommand,
+    },
     /// Revokes a certificate of the running authority
     Revoke(RevokeArgs),
     /// Keys that are never certified

@@ -2,6 +2,7 @@
 
 mod certificates;
 mod check;
+mod eab;
 mod init;
 mod move_url;
 mod revoke;
@@ -34,6 +35,7 @@ pub(crate) fn run(cli: Cli, hooks: Hooks) -> anyhow::Result<Exit> {
                 CaCommand::Certificates(args) => certificates::run(&args).await,
                 CaCommand::Revoke(args) => revoke::revoke(&args).await,
                 CaCommand::Keys { command: KeysCommand::Block(args) } => revoke::block(&args).await,
+                CaCommand::Eab { command } => eab::run(&command).await,
             },
         }
     });

@@ -86,8 +86,7 @@ pub(crate) fn clock() -> Arc<dyn Clock> {
 pub(crate) async fn authority(config: &Config, surroundings: &Surroundings, hooks: Hooks) -> anyhow::Result<Authority> {
     let clock = clock();
     let issuers = issuers(config, surroundings, hooks)?;
-    // Nothing is sealed yet; that the keys can be had is found out before something is.
-    sealing_keys(config, surroundings)?;
+    let vault = Arc::new(sealing_keys(config, surroundings)?);
     let root = root(config)?;
     let in_profiles = issuers.profiles.values().flat_map(|rule| [&rule.ecdsa, &rule.rsa]);
     if let Some(issuer) = in_profiles.into_iter().find(|issuer| !issuer.permits(config.external_url.host())) {
@@ -112,6 +111,7 @@ pub(crate) async fn authority(config: &Config, surroundings: &Surroundings, hook
         issuers,
         clock,
         process,
+        vault,
         service: config.service.clone(),
     })
     .await?;

@@ -282,6 +282,7 @@ impl Config {
             service: Service {
                 terms_of_service: web_url("terms_of_service", authority.terms_of_service)?,
                 website: web_url("website", authority.website)?,
+                external_account_required: authority.external_account_required,
             },
             names: NameRules {
                 permit: names("permit_names", &identifiers.permit_names)?,

@@ -18,13 +18,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::authority_tls::AuthorityTls;
+use crate::eab;
 use crate::exit::{Exit, ending};
 use crate::state_dir::{Locked, StateDir, holder};
 use crate::status::{Certificates, CrlStatus, IssuerStatus, ProfileStatus, Status, StoreStatus};
 use crate::unix::{self, SocketListener, SocketStream};
 
-/// The longest request: a command with a name in it.
-const MAX_REQUEST: u64 = 4096;
+/// The longest request: a command with two hundred names in it.
+const MAX_REQUEST: u64 = 64 * 1024;
 /// The longest answer: a page of a thousand certificates of a hundred names each.
 const MAX_ANSWER: u64 = 64 * 1024 * 1024;
 /// How long either side waits for the other.
@@ -61,10 +62,12 @@ pub(crate) enum Request {
         /// SHA-256 of its subjectPublicKeyInfo, hexadecimal.
         spki_sha256: String,
     },
+    /// Keys of external account binding.
+    Eab(eab::Ask),
 }
 
-/// What is answered.
-#[derive(Debug, Serialize, Deserialize)]
+/// What is answered. Not printed: it may hold a secret.
+#[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Answer<T> {
     Ok(T),
@@ -155,6 +158,7 @@ impl Told {
             Request::BlockKey { spki_sha256 } => {
                 revoking::block(&self.ca, user, &spki_sha256).await.map(serde_json::to_value)
             }
+            Request::Eab(ask) => eab::answer(&self.ca, user, &self.directory_url, ask).await.map(Ok),
         };
         match answered {
             Ok(Ok(value)) => Answer::Ok(value),

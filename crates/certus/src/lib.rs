@@ -9,6 +9,7 @@ mod commands;
 mod compose;
 pub mod config;
 mod control;
+mod eab;
 mod exit;
 mod lifecycle;
 mod output;

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use certus_pki::{PublicKey, SignatureEncoding};
+use certus_pki::{MacKey, PublicKey, SignatureEncoding};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::algorithm::Algorithm;
 use super::jwk::{Jwk, JwkError};
+use super::mac::MacAlgorithm;
 use crate::base64url;
 use crate::json::{JsonError, Text, strict_object};
 use crate::problem::{Problem, ProblemKind};
@@ -118,6 +119,16 @@ impl FlattenedJws {
         Algorithm::from_name(&self.header.alg).ok_or_else(unsupported)
     }
 
+    /// The algorithm of a MAC (RFC 8555 section 7.3.4).
+    ///
+    /// # Errors
+    ///
+    /// [`JwsError::MacAlgorithm`] when it is none.
+    pub fn mac_algorithm(&self) -> Result<MacAlgorithm, JwsError> {
+        let other = || JwsError::MacAlgorithm(crate::json::excerpt(&self.header.alg));
+        MacAlgorithm::from_name(&self.header.alg).ok_or_else(other)
+    }
+
     /// The URL the request is for (RFC 8555 section 6.4).
     ///
     /// # Errors
@@ -164,6 +175,18 @@ impl FlattenedJws {
             Err(_) => Err(JwsError::Signature),
         }
     }
+
+    /// Verifies the MAC, in a time that does not depend on where it is wrong.
+    ///
+    /// # Errors
+    ///
+    /// [`JwsError::Mac`].
+    pub fn verify_mac(self, key: &MacKey, algorithm: MacAlgorithm) -> Result<VerifiedJws, JwsError> {
+        if key.verify(algorithm.hash(), &self.signing_input, &self.signature) {
+            return Ok(VerifiedJws { payload: self.payload, header: self.header });
+        }
+        Err(JwsError::Mac)
+    }
 }
 
 impl fmt::Debug for FlattenedJws {
@@ -181,7 +204,7 @@ fn decode(name: &'static str, text: &str) -> Result<Vec<u8>, JwsError> {
     base64url::decode(text).or(Err(JwsError::Base64Url(name)))
 }
 
-/// A request whose signature holds. Made by [`FlattenedJws::verify`] alone. `Debug` shows the header alone.
+/// A request whose signature, or MAC, holds. Made by [`FlattenedJws::verify`] and [`FlattenedJws::verify_mac`] alone. `Debug` shows the header alone.
 #[derive(Clone)]
 pub struct VerifiedJws {
     payload: Vec<u8>,
@@ -247,6 +270,9 @@ pub enum JwsError {
     /// An algorithm that is not supported.
     #[error("the algorithm {0:?} is not supported; use one of \"algorithms\"")]
     Algorithm(String),
+    /// An algorithm that is no MAC, where one is asked for.
+    #[error("the algorithm {0:?} is no MAC; use HS256, HS384 or HS512 (RFC 8555 section 7.3.4)")]
+    MacAlgorithm(String),
     /// No url.
     #[error("the protected header has no \"url\"")]
     NoUrl,
@@ -268,6 +294,11 @@ pub enum JwsError {
     /// The signature does not hold.
     #[error("the signature does not verify; the request was signed with another key or changed on its way")]
     Signature,
+    /// The MAC does not hold. Says the same of a key that is not known.
+    #[error(
+        "the MAC does not verify under a key of that \"kid\"; compare the key id and the MAC key with what was handed out"
+    )]
+    Mac,
 }
 
 impl JwsError {
@@ -281,6 +312,7 @@ impl JwsError {
             | Self::Base64Url(_)
             | Self::Header(_)
             | Self::Critical
+            | Self::MacAlgorithm(_)
             | Self::NoUrl
             | Self::NonceSyntax
             | Self::KeyReference => ProblemKind::Malformed,
@@ -288,7 +320,7 @@ impl JwsError {
             Self::NoNonce => ProblemKind::BadNonce,
             Self::Jwk(error) => return error.problem(),
             Self::KeyMismatch(_) => ProblemKind::BadPublicKey,
-            Self::Signature => ProblemKind::Unauthorized,
+            Self::Signature | Self::Mac => ProblemKind::Unauthorized,
         };
         let problem = Problem::new(kind, self.to_string());
         if matches!(self, Self::Algorithm(_)) {

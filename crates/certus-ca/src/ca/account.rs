@@ -9,7 +9,7 @@ use crate::error::CaError;
 use crate::id::{AccountId, RequestId};
 use crate::policy;
 use crate::ports::Stored;
-use crate::state::Account;
+use crate::state::{Account, AccountBinding};
 
 /// What came of a newAccount request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,12 +44,35 @@ impl Ca {
     /// # Errors
     ///
     /// `accountDoesNotExist` when only an existing one is wanted; `invalidContact` and `unsupportedContact`;
-    /// `unauthorized` when the key's account was deactivated.
-    pub async fn new_account(&self, request: RequestId, key: &Jwk, wish: &NewAccount) -> Result<Opened, CaError> {
-        retry_conflicts!(self.try_new_account(request, key, wish).await)
+    /// `unauthorized` when the key's account was deactivated, or the binding's key is over; `externalAccountRequired`.
+    ///
+    /// `binding` was verified; that of `wish` is not looked at.
+    pub async fn new_account(
+        &self,
+        request: RequestId,
+        key: &Jwk,
+        wish: &NewAccount,
+        binding: Option<&AccountBinding>,
+    ) -> Result<Opened, CaError> {
+        retry_conflicts!(self.try_new_account(request, key, wish, binding).await)
     }
 
-    async fn try_new_account(&self, request: RequestId, key: &Jwk, wish: &NewAccount) -> Result<Opened, CaError> {
+    /// Whether a key has an account, whatever its status.
+    ///
+    /// # Errors
+    ///
+    /// What the store says.
+    pub async fn has_account(&self, key: &Jwk) -> Result<bool, CaError> {
+        Ok(self.inner().store.account_by_key(&key.thumbprint()).await?.is_some())
+    }
+
+    async fn try_new_account(
+        &self,
+        request: RequestId,
+        key: &Jwk,
+        wish: &NewAccount,
+        binding: Option<&AccountBinding>,
+    ) -> Result<Opened, CaError> {
         let store = &self.inner().store;
         if let Some(found) = store.account_by_key(&key.thumbprint()).await? {
             return match found.value.status() {
@@ -61,6 +84,8 @@ impl Ca {
             let detail = "no account has this key; leave out onlyReturnExisting to make one";
             return Err(CaError::refused(ProblemKind::AccountDoesNotExist, detail));
         }
+        let now = self.now();
+        self.may_open(binding, now).await?;
         let terms = &self.inner().service.terms_of_service;
         let agreed = wish.terms_of_service_agreed == Some(true);
         if let Some(url) = terms.as_ref().filter(|_| !agreed) {
@@ -69,8 +94,8 @@ impl Ca {
         self.check_not_blocked(key.public_key(), ProblemKind::BadPublicKey).await?;
         let contact = wish.contact.clone().unwrap_or_default();
         policy::contacts::check(&contact)?;
-        let now = self.now();
-        let account = Account { terms: terms.clone(), ..Account::open(key.clone(), contact, now) };
+        let opened = Account::open(key.clone(), contact, now);
+        let account = Account { terms: terms.clone(), binding: binding.cloned(), ..opened };
         let audit = account_event(now, account.id, Action::AccountCreated, account.id, request);
         store.create_account(&account, audit).await?;
         Ok(Opened::Created(account))

@@ -52,6 +52,9 @@ impl Ca {
             }
             Err(error) => return Err(error),
         };
+        if let Some(problem) = self.binding_refusal(account, std::slice::from_ref(&identifier), None).await? {
+            return Err(CaError::Refused(problem.with_status(403)));
+        }
         let (now, store) = (self.now(), &self.inner().store);
         let (_opening, announced) = self.inner().work.announce(account.id, 1);
         let open = store.open_counts(account.id, now).await?;

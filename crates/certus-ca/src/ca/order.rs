@@ -19,8 +19,8 @@ impl Ca {
     ///
     /// # Errors
     ///
-    /// What the identifiers are refused for; `invalidProfile`; `malformed` for dates and members that would not be honoured;
-    /// `rateLimited` when too much is open.
+    /// What the identifiers are refused for, also by the key that the account is bound to; `invalidProfile`; `malformed` for
+    /// dates and members that would not be honoured; `rateLimited` when too much is open.
     pub async fn new_order(
         &self,
         request: RequestId,
@@ -47,7 +47,9 @@ impl Ca {
             return Err(CaError::malformed("replaces needs renewalInfo, which this directory does not offer"));
         }
         let identifiers = policy::identifiers::check(&wish.identifiers, rule, |one| self.admits(rule, one))?;
-
+        if let Some(problem) = self.binding_refusal(account, &identifiers, Some(name)).await? {
+            return Err(CaError::Refused(problem));
+        }
         let now = self.now();
         let store = &self.inner().store;
         let wanted = u64::try_from(identifiers.len()).unwrap_or(u64::MAX);

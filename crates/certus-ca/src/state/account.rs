@@ -12,6 +12,7 @@
 use certus_acme::{AccountStatus, Jwk};
 use certus_pki::Timestamp;
 
+use super::binding::AccountBinding;
 use crate::id::AccountId;
 
 /// A client's account.
@@ -25,6 +26,8 @@ pub struct Account {
     pub contact: Vec<String>,
     /// The URL of the terms of service that its owner agreed to, if any.
     pub terms: Option<String>,
+    /// The external account binding that it was made with, if any; never changed.
+    pub binding: Option<AccountBinding>,
     /// When it was made.
     pub created: Timestamp,
     /// When its owner deactivated it, if ever. Final (RFC 8555 section 7.3.6).
@@ -35,7 +38,7 @@ impl Account {
     /// A new account.
     #[must_use]
     pub fn open(key: Jwk, contact: Vec<String>, now: Timestamp) -> Self {
-        Self { id: AccountId::random(), key, contact, terms: None, created: now, deactivated: None }
+        Self { id: AccountId::random(), key, contact, terms: None, binding: None, created: now, deactivated: None }
     }
 
     /// The status a client sees.

@@ -8,7 +8,7 @@ use certus_ca::ca::Opened;
 use certus_ca::id::AccountId;
 use http::{StatusCode, header};
 
-use super::{App, PathId, id_of, json, link, located};
+use super::{App, PathId, binding, id_of, json, link, located};
 use crate::error::ErrorResponse;
 use crate::signed::{Json, JsonOrGet, PostAsGet, Signed, SignedByKey};
 use crate::urls::Urls;
@@ -19,7 +19,14 @@ pub(super) async fn new_account(
     signed: SignedByKey<Json<NewAccount>>,
 ) -> Result<Response, ErrorResponse> {
     let SignedByKey { key, payload: Json(wish), request } = signed;
-    let (status, account) = match app.ca.new_account(request, &key, &wish).await? {
+    // A key that has an account needs none (RFC 8555 section 7.3.1), so that of such a request is not looked at.
+    let binding = match &wish.external_account_binding {
+        Some(sent) if wish.only_return_existing != Some(true) && !app.ca.has_account(&key).await? => {
+            Some(binding::verify(&app, &key, sent.get()).await?)
+        }
+        Some(_) | None => None,
+    };
+    let (status, account) = match app.ca.new_account(request, &key, &wish, binding.as_ref()).await? {
         Opened::Created(account) => (StatusCode::CREATED, account),
         Opened::Existing(account) => (StatusCode::OK, account),
     };

@@ -20,6 +20,7 @@ pub(super) async fn read(State(app): State<App>) -> Response {
         meta: Some(DirectoryMeta {
             terms_of_service: app.ca.service().terms_of_service.clone(),
             website: app.ca.service().website.clone(),
+            external_account_required: app.ca.service().external_account_required.then_some(true),
             profiles: Some(app.ca.profiles()),
             ..DirectoryMeta::default()
         }),

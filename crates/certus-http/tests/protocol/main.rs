@@ -26,6 +26,7 @@ mod section_7_1_2_1_orders;
 mod section_7_1_objects;
 mod section_7_1_resources;
 mod section_7_2_nonces;
+mod section_7_3_4_binding;
 mod section_7_3_5_key_change;
 mod section_7_3_accounts;
 mod section_7_4_1_pre_authorization;

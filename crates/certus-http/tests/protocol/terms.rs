@@ -12,7 +12,7 @@ const NEW_TERMS: &str = "https://www.example.com/terms-2";
 
 fn with(terms: &str) -> impl FnOnce(&mut Setup) {
     let website = Some("https://www.example.com/".to_owned());
-    let service = Service { terms_of_service: Some(terms.to_owned()), website };
+    let service = Service { terms_of_service: Some(terms.to_owned()), website, ..Service::default() };
     move |setup| setup.service = service
 }
 

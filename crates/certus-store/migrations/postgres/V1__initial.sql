@@ -1,6 +1,21 @@
 -- The first schema of an authority's store, for PostgreSQL. What each table is for and why: docs/schema.md.
 -- Times are milliseconds since 1970-01-01T00:00:00Z. Public ids are 16 random octets. Facts only: no statuses.
 
+CREATE TABLE binding_keys (
+    key BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id BYTEA NOT NULL UNIQUE CHECK (octet_length(id) = 16),
+    sealing_key TEXT NOT NULL,
+    secret BYTEA NOT NULL,
+    names TEXT NOT NULL,
+    suffixes TEXT NOT NULL,
+    profiles TEXT NOT NULL,
+    quota BIGINT CHECK (quota > 0),
+    expires BIGINT,
+    single_use BOOLEAN NOT NULL,
+    created BIGINT NOT NULL,
+    revoked BIGINT
+);
+
 CREATE TABLE accounts (
     key BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id BYTEA NOT NULL UNIQUE CHECK (octet_length(id) = 16),
@@ -10,8 +25,12 @@ CREATE TABLE accounts (
     contact TEXT NOT NULL,
     terms TEXT,
     created BIGINT NOT NULL,
-    deactivated BIGINT
+    deactivated BIGINT,
+    binding_key BIGINT REFERENCES binding_keys (key),
+    binding TEXT,
+    CHECK ((binding_key IS NULL) = (binding IS NULL))
 );
+CREATE INDEX accounts_binding ON accounts (binding_key) WHERE binding_key IS NOT NULL;
 
 CREATE TABLE issuers (
     key BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -1,6 +1,21 @@
 -- The first schema of an authority's store, for SQLite. What each table is for and why: docs/schema.md.
 -- Times are milliseconds since 1970-01-01T00:00:00Z. Public ids are 16 random octets. Facts only: no statuses.
 
+CREATE TABLE binding_keys (
+    key INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
+    sealing_key TEXT NOT NULL,
+    secret BLOB NOT NULL,
+    names TEXT NOT NULL,
+    suffixes TEXT NOT NULL,
+    profiles TEXT NOT NULL,
+    quota INTEGER CHECK (quota > 0),
+    expires INTEGER,
+    single_use INTEGER NOT NULL CHECK (single_use IN (0, 1)),
+    created INTEGER NOT NULL,
+    revoked INTEGER
+) STRICT;
+
 CREATE TABLE accounts (
     key INTEGER PRIMARY KEY,
     id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
@@ -10,8 +25,12 @@ CREATE TABLE accounts (
     contact TEXT NOT NULL,
     terms TEXT,
     created INTEGER NOT NULL,
-    deactivated INTEGER
+    deactivated INTEGER,
+    binding_key INTEGER REFERENCES binding_keys (key),
+    binding TEXT,
+    CHECK ((binding_key IS NULL) = (binding IS NULL))
 ) STRICT;
+CREATE INDEX accounts_binding ON accounts (binding_key) WHERE binding_key IS NOT NULL;
 
 CREATE TABLE issuers (
     key INTEGER PRIMARY KEY,

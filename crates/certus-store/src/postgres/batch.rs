@@ -15,6 +15,10 @@ crate::sql! {
     // tables come in a fixed order: so two batches can wait for each other, but never both ways. `NO KEY UPDATE` leaves
     // the foreign keys of other batches alone.
     // Issuing writes neither accounts nor authorizations, but what it rests on must not be given up until it is committed.
+    LOCK_BINDING_KEYS = "SELECT key FROM binding_keys WHERE id = ANY ($1::bytea[]) OR key IN (
+            SELECT binding_key FROM accounts JOIN orders ON orders.account = accounts.key
+            WHERE orders.id = ANY ($2::bytea[]) AND binding_key IS NOT NULL)
+        ORDER BY key FOR NO KEY UPDATE";
     LOCK_ACCOUNTS = "SELECT key FROM accounts WHERE id = ANY ($1::bytea[])
             OR key IN (SELECT account FROM orders WHERE id = ANY ($2::bytea[]))
         ORDER BY key FOR NO KEY UPDATE";
@@ -89,8 +93,11 @@ fn locks(batch: &[&Envelope]) -> Vec<Call> {
     for envelope in batch {
         rows.add(&envelope.transaction.operation);
     }
-    let Rows { accounts, orders, authorizations, issued, jobs } = rows;
+    let Rows { binding_keys, accounts, orders, authorizations, issued, jobs } = rows;
     let mut calls = Vec::new();
+    if !binding_keys.is_empty() || !issued.is_empty() {
+        calls.push(Call { sql: LOCK_BINDING_KEYS, values: vec![Box::new(binding_keys), Box::new(issued.clone())] });
+    }
     if !accounts.is_empty() || !issued.is_empty() {
         calls.push(Call { sql: LOCK_ACCOUNTS, values: vec![Box::new(accounts), Box::new(issued.clone())] });
     }

@@ -12,7 +12,7 @@ use tokio_postgres::Row;
 
 use super::connection::{Call, Value};
 use super::fault::column;
-use super::{sql_authority, sql_issuance, sql_job, sql_order, sql_revocation};
+use super::{binding, sql_authority, sql_issuance, sql_job, sql_order, sql_revocation};
 use crate::operation::{OWN_INTENT_PATIENCE, Operation, Reply, Transaction, settled_challenge};
 use crate::rows::{
     ChallengeFacts, JobRow, OrderFacts, Place, column_of, millis, number_column, reason_column, resolved_column,
@@ -33,7 +33,18 @@ pub(super) fn call(transaction: &Transaction) -> Result<Call, StoreError> {
     };
     Ok(match &transaction.operation {
         Operation::CreateAccount { account } => {
-            audited(sql_order::CREATE_ACCOUNT, create_account(account, contact(account)?))
+            let mut more = create_account(account, contact(account)?);
+            match &account.binding {
+                None => audited(sql_order::CREATE_ACCOUNT, more),
+                Some(bound) => {
+                    more.append(&mut binding::bound(bound));
+                    audited(binding::CREATE_BOUND_ACCOUNT, more)
+                }
+            }
+        }
+        Operation::CreateBindingKey { key } => audited(binding::CREATE, binding::values(key)?),
+        Operation::RevokeBindingKey { id, at } => {
+            audited(binding::REVOKE, values![id.as_bytes().to_vec(), millis(*at)])
         }
         Operation::UpdateAccount { read, account } => {
             let id = account.id.as_bytes().to_vec();
@@ -375,6 +386,8 @@ pub(super) fn reply(operation: &Operation, rows: &[Row]) -> Result<Reply, StoreE
             return outcome(operation, rows).map(|_| Reply::Lease(Lease { job: job.id, fence: 1 }));
         }
         Operation::CreateAccount { .. }
+        | Operation::CreateBindingKey { .. }
+        | Operation::RevokeBindingKey { .. }
         | Operation::UpdateAccount { .. }
         | Operation::OpenOrder { .. }
         | Operation::OpenAuthorization { .. }
@@ -437,6 +450,8 @@ fn missing(operation: &Operation) -> StoreError {
             ("issuers", certificates.first().map(|one| one.issuer.as_bytes()).unwrap_or_default())
         }
         Operation::CreateAccount { .. }
+        | Operation::CreateBindingKey { .. }
+        | Operation::RevokeBindingKey { .. }
         | Operation::UpdateAccount { .. }
         | Operation::DeactivateAuthorization { .. }
         | Operation::SettleAuthorization { .. }

@@ -7,10 +7,12 @@ use crate::operation::Operation;
 /// The rows that a batch writes to, by their public ids. Rows that it makes are not among them.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
+    pub(super) binding_keys: Vec<Vec<u8>>,
     pub(super) accounts: Vec<Vec<u8>>,
     pub(super) orders: Vec<Vec<u8>>,
     pub(super) authorizations: Vec<Vec<u8>>,
-    /// Orders for which a serial is spent: their accounts and authorizations are held too.
+    /// Orders for which a serial is spent: their accounts, the keys that these are bound to, and their authorizations are held
+    /// too.
     pub(super) issued: Vec<Vec<u8>>,
     pub(super) jobs: Vec<Vec<u8>>,
 }
@@ -40,7 +42,11 @@ impl Rows {
             Operation::ReleaseJob { lease, .. } | Operation::DropJob { lease } => {
                 self.jobs.push(lease.job.as_bytes().to_vec())
             }
-            Operation::CreateAccount { .. }
+            Operation::CreateAccount { account } => {
+                self.binding_keys.extend(account.binding.as_ref().map(|binding| binding.key.as_bytes().to_vec()));
+            }
+            Operation::RevokeBindingKey { id, .. } => self.binding_keys.push(id.as_bytes().to_vec()),
+            Operation::CreateBindingKey { .. }
             | Operation::OpenOrder { .. }
             | Operation::OpenAuthorization { .. }
             | Operation::RecordOwnIntent { .. }
@@ -75,6 +81,8 @@ pub(super) fn rank(operation: &Operation) -> (u8, Vec<u8>) {
         Operation::ReleaseJob { lease, .. } => (6, lease.job.as_bytes().to_vec()),
         Operation::DropJob { lease } => (7, lease.job.as_bytes().to_vec()),
         Operation::CreateAccount { account } => (8, account.key.thumbprint().as_bytes().to_vec()),
+        Operation::CreateBindingKey { key } => (22, key.id.as_bytes().to_vec()),
+        Operation::RevokeBindingKey { id, .. } => (23, id.as_bytes().to_vec()),
         Operation::UpdateAccount { account, .. } => (9, account.id.as_bytes().to_vec()),
         Operation::OpenOrder { order, .. } => (10, order.id.as_bytes().to_vec()),
         Operation::OpenAuthorization { authorization } => (10, authorization.id.as_bytes().to_vec()),

@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use certus_acme::{Identifier, Thumbprint};
-use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId, ProcessId, RequestId};
+use certus_ca::id::{
+    AccountId, AuthorizationId, BindingKeyId, CertificateId, ChallengeId, OrderId, ProcessId, RequestId,
+};
 use certus_ca::job::Lease;
 use certus_ca::ports::{
     AuditEntry, CertificateEntry, CertificateKey, CurrentCrl, IntentOutcome, OpenCounts, OrderAndAuthorizations,
     OrderPage, Page, ShardState, StoreError, Stored, StoredCrl,
 };
-use certus_ca::state::{Account, Authorization, IssuedCertificate, KnownCertificate};
+use certus_ca::state::{Account, Authorization, BindingEntry, IssuedCertificate, KnownCertificate};
 use certus_pki::{RevokedEntry, SerialNumber, Timestamp};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -22,7 +24,7 @@ use tokio_postgres::types::ToSql;
 use super::connection::Connection;
 use super::fault::{self, Kind, column, unavailable};
 use super::hosts::Hosts;
-use super::{migrate, read_rows, sql_read, sql_revocation};
+use super::{binding, migrate, read_rows, sql_read, sql_revocation};
 use crate::reads::Reads;
 use crate::rows::{self, AccountRow, CertificateRow, NameRow, Place, millis};
 use crate::suffix::Suffix;
@@ -92,6 +94,17 @@ impl Reads for Readers {
 
     async fn account_by_key(&self, key: &Thumbprint) -> Result<Option<Stored<Account>>, StoreError> {
         account(self.ask_one(sql_read::ACCOUNT_BY_KEY, &[&key.as_bytes().as_slice()]).await?)
+    }
+
+    async fn binding_key(&self, id: BindingKeyId) -> Result<Option<BindingEntry>, StoreError> {
+        let row = self.ask_one(binding::ENTRY, &[&id.as_bytes().as_slice()]).await?;
+        row.map(|row| binding::entry(&row)).transpose()
+    }
+
+    async fn binding_keys(&self, after: Option<i64>, limit: u32) -> Result<Page<BindingEntry>, StoreError> {
+        let wanted = i64::from(limit) + 1;
+        let found = self.ask(binding::LIST, &[&after.unwrap_or(0), &wanted]).await?;
+        page(&found, limit, binding::entry)
     }
 
     async fn open_counts(&self, account: AccountId, now: Timestamp) -> Result<OpenCounts, StoreError> {
@@ -298,6 +311,8 @@ fn account(row: Option<Row>) -> Result<Option<Stored<Account>>, StoreError> {
         created: column(&row, 4)?,
         deactivated: column(&row, 5)?,
         terms: column(&row, 6)?,
+        binding_key: column(&row, 7)?,
+        binding: column(&row, 8)?,
     };
     account.into_state().map(Some)
 }

@@ -1,5 +1,6 @@
 //! Statements that write intents, certificates, and orders on their way to one.
 
+use super::binding::spent;
 use super::sql_order::audited;
 
 /// The certificate that is kept, from `$a` on, and its names: in `kept` and `named`.
@@ -42,7 +43,8 @@ crate::sql! {
             SELECT FROM lease JOIN orders ON orders.key = lease.order_key JOIN accounts ON accounts.key = orders.account
             WHERE accounts.deactivated IS NOT NULL OR EXISTS (
                 SELECT FROM order_identifiers JOIN authorizations ON authorizations.key = authorization_key
-                WHERE order_identifiers.order_key = orders.key AND authorizations.deactivated IS NOT NULL)),
+                WHERE order_identifiers.order_key = orders.key AND authorizations.deactivated IS NOT NULL)
+            UNION ALL ", spent!(), "),
         spent AS (
             INSERT INTO intents (issuer, serial, tbs_sha256, order_key, shard, not_after, recorded)
             SELECT signer.key, $10, $11, lease.order_key, $12::bigint, $13, $14::bigint FROM lease, signer

@@ -4,7 +4,9 @@ use certus_ca::audit::AuditEvent;
 use rusqlite::{Connection, params};
 
 use super::fault::Fault;
-use super::{write_account, write_authority, write_issuance, write_job, write_order, write_reap, write_revocation};
+use super::{
+    binding, write_account, write_authority, write_issuance, write_job, write_order, write_reap, write_revocation,
+};
 use crate::operation::{Operation, Reply, Transaction};
 use crate::rows::millis;
 
@@ -26,6 +28,9 @@ pub(super) fn play(connection: &Connection, transaction: &Transaction) -> Result
         && let Some(event) = &transaction.audit
     {
         audit(connection, event)?;
+        if let Some(second) = transaction.operation.second_entry(event) {
+            audit(connection, &second)?;
+        }
     }
     Ok(reply)
 }
@@ -33,6 +38,8 @@ pub(super) fn play(connection: &Connection, transaction: &Transaction) -> Result
 fn operation(connection: &Connection, operation: &Operation) -> Result<Reply, Fault> {
     match operation {
         Operation::CreateAccount { account } => write_account::create(connection, account),
+        Operation::CreateBindingKey { key } => binding::create(connection, key),
+        Operation::RevokeBindingKey { id, at } => binding::revoke(connection, *id, *at),
         Operation::UpdateAccount { read, account } => write_account::update(connection, *read, account),
         Operation::OpenOrder { order, authorizations } => write_order::open(connection, order, authorizations),
         Operation::OpenAuthorization { authorization } => write_order::open_ahead(connection, authorization),

@@ -9,20 +9,20 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use certus_acme::{Identifier, Thumbprint};
-use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId, ProcessId};
+use certus_ca::id::{AccountId, AuthorizationId, BindingKeyId, CertificateId, ChallengeId, OrderId, ProcessId};
 use certus_ca::job::Lease;
 use certus_ca::ports::{
     AuditEntry, CertificateEntry, CertificateKey, IntentOutcome, OpenCounts, OrderAndAuthorizations, OrderPage, Page,
     ShardState, StoreError, Stored, StoredCrl,
 };
-use certus_ca::state::{Account, Authorization, IssuedCertificate, KnownCertificate};
+use certus_ca::state::{Account, Authorization, BindingEntry, IssuedCertificate, KnownCertificate};
 use certus_pki::{RevokedEntry, SerialNumber, Timestamp};
 use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::{Fault, unavailable};
 use super::recent::RecentAccounts;
-use super::{open, read_authority, read_certificate, read_order, read_revocation};
+use super::{binding, open, read_authority, read_certificate, read_order, read_revocation};
 use crate::reads::Reads;
 use crate::rows::{AccountRow, millis};
 
@@ -30,8 +30,10 @@ use crate::rows::{AccountRow, millis};
 const MAX_IDLE: usize = 8;
 
 crate::sql! {
-    ACCOUNT = "SELECT id, version, jwk, contact, created, deactivated, terms FROM accounts WHERE id = ?1";
-    ACCOUNT_BY_KEY = "SELECT id, version, jwk, contact, created, deactivated, terms FROM accounts WHERE thumbprint = ?1";
+    ACCOUNT = "SELECT id, version, jwk, contact, created, deactivated, terms,
+        (SELECT id FROM binding_keys WHERE key = accounts.binding_key), binding FROM accounts WHERE id = ?1";
+    ACCOUNT_BY_KEY = "SELECT id, version, jwk, contact, created, deactivated, terms,
+        (SELECT id FROM binding_keys WHERE key = accounts.binding_key), binding FROM accounts WHERE thumbprint = ?1";
     OPEN_ORDERS = "SELECT count(*) FROM orders JOIN accounts ON accounts.key = orders.account
         WHERE accounts.id = ?1 AND orders.closed IS NULL AND orders.expires > ?2";
     OPEN_AUTHORIZATIONS = "SELECT count(*) FROM authorizations JOIN accounts ON accounts.key = authorizations.account
@@ -114,6 +116,14 @@ impl Reads for SharedReaders {
 
     async fn account_by_key(&self, key: &Thumbprint) -> Result<Option<Stored<Account>>, StoreError> {
         self.0.ask(|connection| account(connection, ACCOUNT_BY_KEY, key.as_bytes()))
+    }
+
+    async fn binding_key(&self, id: BindingKeyId) -> Result<Option<BindingEntry>, StoreError> {
+        self.0.ask(|connection| binding::entry(connection, id))
+    }
+
+    async fn binding_keys(&self, after: Option<i64>, limit: u32) -> Result<Page<BindingEntry>, StoreError> {
+        self.ask_aside(move |connection| binding::list(connection, after, limit)).await
     }
 
     async fn open_counts(&self, account: AccountId, now: Timestamp) -> Result<OpenCounts, StoreError> {
@@ -247,6 +257,8 @@ fn account(connection: &Connection, statement: &str, value: &[u8]) -> Result<Opt
                 created: row.get(4)?,
                 deactivated: row.get(5)?,
                 terms: row.get(6)?,
+                binding_key: row.get_ref(7)?.as_blob_or_null()?,
+                binding: row.get(8)?,
             };
             Ok(account.into_state())
         })

@@ -4,13 +4,14 @@ use certus_ca::ports::{StoreError, Version};
 use certus_ca::state::Account;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::binding;
 use super::fault::Fault;
 use crate::operation::Reply;
 use crate::rows::{Place, millis, version_column};
 
 crate::sql! {
-    CREATE = "INSERT INTO accounts (id, version, thumbprint, jwk, contact, created, deactivated, terms)
-        VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    CREATE = "INSERT INTO accounts (id, version, thumbprint, jwk, contact, created, deactivated, terms, binding_key,
+        binding) VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     UPDATE = "UPDATE accounts SET version = version + 1, thumbprint = ?3, jwk = ?4, contact = ?5, deactivated = ?6,
         terms = ?7
         WHERE id = ?1 AND version = ?2";
@@ -18,6 +19,10 @@ crate::sql! {
 }
 
 pub(super) fn create(connection: &Connection, account: &Account) -> Result<Reply, Fault> {
+    let binding_key = match &account.binding {
+        Some(bound) => Some(binding::open_key(connection, bound, account.created)?),
+        None => None,
+    };
     connection.prepare_cached(CREATE)?.execute(params![
         account.id.as_bytes(),
         account.key.thumbprint().as_bytes(),
@@ -26,6 +31,8 @@ pub(super) fn create(connection: &Connection, account: &Account) -> Result<Reply
         millis(account.created),
         account.deactivated.map(millis),
         account.terms,
+        binding_key,
+        account.binding.as_ref().map(|binding| &binding.jws),
     ])?;
     Ok(Reply::Done)
 }

@@ -9,7 +9,7 @@ use certus_ca::state::{Intent, IssuedCertificate, Order};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Fault;
-use super::{write_account, write_authority, write_job};
+use super::{binding, write_account, write_authority, write_job};
 use crate::operation::{OWN_INTENT_PATIENCE, Reply};
 use crate::rows::{OrderFacts, column_of, millis, version_column};
 
@@ -62,7 +62,7 @@ pub(super) fn begin(
 pub(super) fn record_intent(connection: &Connection, lease: Lease, intent: &Intent) -> Result<Reply, Fault> {
     let order = intent.order.ok_or(StoreError::Conflict)?;
     let order_key = leased_order(connection, lease, order)?;
-    if connection.prepare_cached(GIVEN_UP)?.exists([order_key])? {
+    if connection.prepare_cached(GIVEN_UP)?.exists([order_key])? || binding::is_spent(connection, order_key)? {
         return Err(StoreError::Conflict.into());
     }
     connection.prepare_cached(RETIRE)?.execute(params![order_key, millis(intent.recorded)])?;

@@ -164,6 +164,8 @@ fn changes_accounts(operation: &Operation) -> bool {
     match operation {
         Operation::UpdateAccount { .. } => true,
         Operation::CreateAccount { .. }
+        | Operation::CreateBindingKey { .. }
+        | Operation::RevokeBindingKey { .. }
         | Operation::OpenOrder { .. }
         | Operation::OpenAuthorization { .. }
         | Operation::DeactivateAuthorization { .. }

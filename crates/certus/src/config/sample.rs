@@ -62,6 +62,10 @@ pki_url = {pki_url}
 # terms_of_service = "https://…" names the terms that every account has to agree to (a new URL is new terms, to which all
 # have to agree anew), website = "https://…" a page about this authority. The directory shows them.
 
+# Whether an account needs an external account binding: a key that `certus ca eab create` makes and its owner gives to the
+# client. Without it such keys are taken, and narrow what their accounts may order.
+#external_account_required = false
+
 # Where the two are listened for. ACME is spoken over TLS only, with a certificate of the authority's own.
 listen = "{listen}"
 pki_listen = "{pki_listen}"

@@ -39,6 +39,8 @@ pub(super) struct Authority {
     pub(super) pki_url: PkiUrl,
     pub(super) terms_of_service: Option<String>,
     pub(super) website: Option<String>,
+    #[serde(default)]
+    pub(super) external_account_required: bool,
     pub(super) listen: SocketAddr,
     pub(super) pki_listen: SocketAddr,
     #[serde(default = "defaults::root")]

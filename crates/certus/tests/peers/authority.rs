@@ -29,17 +29,23 @@ pub(crate) struct Authority {
 impl Authority {
     /// Sets up and starts an authority in `dir` with that store.
     pub(crate) async fn start(dir: &Path, store: &str) -> Self {
+        Self::start_with(dir, store, "").await
+    }
+
+    /// [`Self::start`] with further settings of `[authority]`.
+    pub(crate) async fn start_with(dir: &Path, store: &str, settings: &str) -> Self {
         let [acme, pki, http_01_port, tls_alpn_01_port] = free_ports();
         Self::init(dir, store, acme, pki);
         let names = BindServer::start(ZONE, RECORDS).await.unwrap();
+        let text = std::fs::read_to_string(dir.join("certus.toml")).unwrap();
+        let text = text.replacen("[authority]\n", &format!("[authority]\n{settings}"), 1);
         let settings = format!(
             "\n[authority.validation]\nhttp_port = {http_01_port}\ntls_alpn_port = {tls_alpn_01_port}\n\
              resolvers = [\"{}\"]\npermit = [\"127.0.0.0/8\"]\n",
             names.address
         );
         let file = dir.join("certus.toml");
-        let text = std::fs::read_to_string(&file).unwrap() + &settings;
-        std::fs::write(&file, text).unwrap();
+        std::fs::write(&file, text + &settings).unwrap();
         let log = std::fs::File::create(dir.join("log")).unwrap();
         let process = Command::new(CERTUS)
             .args(["ca", "serve", "--dir"])

@@ -73,6 +73,23 @@ impl Certbot<'_> {
         self.obtained(names)
     }
 
+    /// The same, making its account by external account binding.
+    pub(crate) fn obtain_bound(&self, names: &[&str], kid: &str, mac: &str) -> Obtained {
+        let port = self.authority.http_01_port.to_string();
+        let bound = [&format!("--eab-kid={kid}"), &format!("--eab-hmac-key={mac}")].map(String::as_str);
+        self.obtain_by(names, &[&["--standalone", "--http-01-port", &port], &bound[..]].concat())
+    }
+
+    /// What it says when it obtains nothing by http-01.
+    pub(crate) fn refused(&self, names: &[&str]) -> String {
+        let mut command = self.command();
+        command.args(["certonly", "--standalone", "--http-01-port", &self.authority.http_01_port.to_string()]);
+        command.args(["--server", &self.authority.directory_url, "--agree-tos", "--register-unsafely-without-email"]);
+        let output = command.args(names.iter().flat_map(|name| ["-d", name])).output().unwrap();
+        assert!(!output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    }
+
     /// With its account, unless `how` names a key.
     pub(crate) fn revoke(&self, obtained: &Obtained, how: &[&str]) {
         let mut command = self.command();
@@ -113,6 +130,13 @@ impl Lego<'_> {
     /// By http-01.
     pub(crate) fn obtain(&self, names: &[&str]) -> Obtained {
         self.by_http(names, &["run"])
+    }
+
+    /// By http-01, making its account by external account binding.
+    pub(crate) fn obtain_bound(&self, names: &[&str], kid: &str, mac: &str) -> Obtained {
+        let how = ["--http", "--http.port", &format!(":{}", self.authority.http_01_port), "--eab"];
+        let bound = [&format!("--kid={kid}"), &format!("--hmac={mac}")].map(String::as_str);
+        self.run(names, &[&how[..], &bound].concat(), &[], &["run"])
     }
 
     /// By http-01.

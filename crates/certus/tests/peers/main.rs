@@ -3,6 +3,7 @@
 //! BIND.
 
 mod authority;
+mod binding;
 mod clients;
 mod judges;
 mod laboratory;

@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 //! The program as operators and scripts meet it: its files, its words, its exit codes.
 
+mod bindings;
 mod check;
 mod golden;
 mod hostile;

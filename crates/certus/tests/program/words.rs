@@ -15,6 +15,9 @@ fn help_teaches() {
         ("help-ca-move-url.txt", &["ca", "move-url", "--help"]),
         ("help-ca-status.txt", &["ca", "status", "--help"]),
         ("help-ca-certificates.txt", &["ca", "certificates", "--help"]),
+        ("help-ca-eab-create.txt", &["ca", "eab", "create", "--help"]),
+        ("help-ca-eab-list.txt", &["ca", "eab", "list", "--help"]),
+        ("help-ca-eab-revoke.txt", &["ca", "eab", "revoke", "--help"]),
         ("help-ca-revoke.txt", &["ca", "revoke", "--help"]),
         ("help-ca-keys-block.txt", &["ca", "keys", "block", "--help"]),
     ] {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use certus_ca::audit::Action;
 use certus_ca::ports::{StoreError, Version};
-use certus_ca::state::Account;
+use certus_ca::state::{Account, BindingScope};
 use tokio::task::JoinSet;
 
 use super::{DEADLOCKS, fresh};
-use crate::suite::made;
+use crate::suite::{bindings, made};
 
 /// Two nodes whose batches touch the same rows in opposite orders: nobody waits in a circle, and every version has one
 /// winner.
@@ -48,6 +48,46 @@ async fn two_nodes_write_the_same_rows_without_standing_in_each_others_way() {
         }
         assert_eq!((won, lost), (ACCOUNTS, ACCOUNTS), "round {round}");
     }
+    assert_eq!(subject.tables.number(DEADLOCKS), 0);
+}
+
+/// A key that binds one account binds one, on whichever node it is asked for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_accounts_on_two_nodes_one_has_a_key_of_single_use() {
+    let subject = fresh().await;
+    bindings::one_wins(&[Arc::clone(&subject.store), subject.again().await]).await;
+    assert_eq!(subject.tables.number(DEADLOCKS), 0);
+}
+
+/// Two nodes that spend serials for accounts of one key at once stay within its quota.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_nodes_stay_within_a_quota() {
+    const QUOTA: usize = 5;
+    let subject = fresh().await;
+    let nodes = [Arc::clone(&subject.store), subject.again().await];
+    made::known_issuer(&*subject.store).await;
+    let scope = BindingScope { quota: Some(5), ..BindingScope::default() };
+    let key = bindings::kept_key(&*subject.store, scope).await;
+    let mut waiting = Vec::new();
+    for number in 0..16 {
+        let account = bindings::bound(&key);
+        bindings::create(&*subject.store, &account).await.unwrap();
+        waiting.push(bindings::finalized(&subject, &account, &format!("n{number}.example")).await);
+    }
+    let mut writers = JoinSet::new();
+    for (one, node) in waiting.into_iter().zip(nodes.iter().cycle()) {
+        let node = Arc::clone(node);
+        writers.spawn(async move { bindings::spend(&*node, one).await });
+    }
+    let mut spent = 0;
+    while let Some(outcome) = writers.join_next().await {
+        match outcome.unwrap() {
+            Ok(()) => spent += 1,
+            Err(StoreError::Conflict) => {}
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(spent, QUOTA);
     assert_eq!(subject.tables.number(DEADLOCKS), 0);
 }
 

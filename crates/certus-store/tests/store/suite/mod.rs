@@ -5,6 +5,7 @@
 pub(crate) mod accounts;
 pub(crate) mod audit;
 pub(crate) mod authority;
+pub(crate) mod bindings;
 pub(crate) mod certificates;
 pub(crate) mod concurrency;
 pub(crate) mod issuing;
@@ -83,6 +84,12 @@ macro_rules! store_conformance {
                 a_key_has_one_account
                 an_update_needs_the_version_that_was_read
                 an_account_that_no_version_writes_is_told_by_its_place;
+            bindings: a_key_reads_back_as_it_was_made
+                an_account_keeps_its_binding
+                a_key_that_is_over_binds_nobody
+                of_many_at_once_one_account_has_a_key_of_single_use
+                a_serial_is_spent_within_the_quota
+                nothing_is_spent_under_a_revoked_key;
             orders: an_order_reads_back_as_it_was_opened
                 a_validation_begins_once_and_ends_with_its_job
                 a_validation_that_failed_is_kept_with_its_reason
