@@ -76,7 +76,8 @@ impl Certbot<'_> {
     /// The same, making its account by external account binding.
     pub(crate) fn obtain_bound(&self, names: &[&str], kid: &str, mac: &str) -> Obtained {
         let port = self.authority.http_01_port.to_string();
-        let bound = [&format!("--eab-kid={kid}"), &format!("--eab-hmac-key={mac}")].map(String::as_str);
+        let (kid, mac) = (format!("--eab-kid={kid}"), format!("--eab-hmac-key={mac}"));
+        let bound = [kid.as_str(), mac.as_str()];
         self.obtain_by(names, &[&["--standalone", "--http-01-port", &port], &bound[..]].concat())
     }
 
@@ -135,7 +136,8 @@ impl Lego<'_> {
     /// By http-01, making its account by external account binding.
     pub(crate) fn obtain_bound(&self, names: &[&str], kid: &str, mac: &str) -> Obtained {
         let how = ["--http", "--http.port", &format!(":{}", self.authority.http_01_port), "--eab"];
-        let bound = [&format!("--kid={kid}"), &format!("--hmac={mac}")].map(String::as_str);
+        let (kid, mac) = (format!("--kid={kid}"), format!("--hmac={mac}"));
+        let bound = [kid.as_str(), mac.as_str()];
         self.run(names, &[&how[..], &bound].concat(), &[], &["run"])
     }
 
