@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use certus_testkit::{Fault, Http01Target, ReadyFile};
+use serde_json::Value;
 
 /// How long a start may take on a machine that is busy with other tests.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -66,12 +67,12 @@ impl Laboratory {
         (running, answered)
     }
 
-    /// Has a running authority block a key (SHA-256 of its subjectPublicKeyInfo, hexadecimal). Says whether it was told that
-    /// it did.
-    pub(crate) async fn block_key(&self, sha256: &str) -> bool {
+    /// What an operator says to the running authority; its answer, unless it died of it.
+    pub(crate) async fn operate(&self, words: &[&str]) -> Option<Value> {
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_certus-chaos"));
-        command.args(["--", "ca", "keys", "block", "--sha256", sha256, "--dir"]).arg(self.dir.join("lab"));
-        command.output().await.unwrap().status.success()
+        command.args(["--", "ca"]).args(words).arg("--json").arg("--dir").arg(self.dir.join("lab"));
+        let output = command.output().await.unwrap();
+        output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
     }
 
     /// What the last start wrote to its log.
