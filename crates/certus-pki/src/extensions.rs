@@ -21,8 +21,9 @@ pub(crate) fn key_usage(bits: impl Into<FlagSet<KeyUsages>>) -> Result<Vec<u8>, 
     extension(oid::KEY_USAGE, true, &KeyUsage(bits.into()))
 }
 
-pub(crate) fn server_auth() -> Result<Vec<u8>, Error> {
-    extension(oid::EXT_KEY_USAGE, false, &ExtendedKeyUsage(vec![oid::SERVER_AUTH]))
+/// serverAuth, and clientAuth besides if so wanted.
+pub(crate) fn extended_key_usage(client_auth: bool) -> Result<Vec<u8>, Error> {
+    extension(oid::EXT_KEY_USAGE, false, &ExtendedKeyUsage(oid::purposes(client_auth).to_vec()))
 }
 
 pub(crate) fn authority(path_len_constraint: Option<u8>) -> Result<Vec<u8>, Error> {

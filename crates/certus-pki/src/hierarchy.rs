@@ -107,7 +107,8 @@ pub async fn create_root(
     sign(signer, key, &fields).await
 }
 
-/// Makes an intermediate that issues server certificates beneath `root`: path length 0, serverAuth, anyPolicy.
+/// Makes an intermediate that issues server certificates beneath `root`: path length 0, anyPolicy, and serverAuth with
+/// clientAuth (BR 7.1.2.10.6), of which a profile gives what its certificates are for.
 ///
 /// With `permitted` suffixes the certificate has critical name constraints: DNS names at and beneath them, and no IP
 /// addresses (BR 7.1.2.5.2). The end is capped to the root's.
@@ -151,7 +152,7 @@ pub async fn create_intermediate(
     let mut extensions = encode_all([
         extensions::authority(Some(0)),
         extensions::key_usage(KeyUsages::KeyCertSign | KeyUsages::CRLSign),
-        extensions::server_auth(),
+        extensions::extended_key_usage(true),
         extensions::subject_key_identifier(&public_key.key_identifier()),
         extensions::authority_key_identifier(root.subject_key_identifier().unwrap_or(&root_identifier)),
         extensions::ca_issuers(ca_issuers_url),

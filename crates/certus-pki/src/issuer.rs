@@ -225,6 +225,13 @@ impl Issuer {
         &self.key_identifier
     }
 
+    /// The first certificate of the chain that leaves no clients' certificates (clientAuth), if there is one.
+    #[must_use]
+    pub fn without_client_auth(&self) -> Option<String> {
+        let chain = self.chain.certificates().iter();
+        chain.filter(|one| !serves(one, oid::CLIENT_AUTH)).map(Certificate::subject_text).next()
+    }
+
     /// Whether the name constraints of the whole chain leave this name (RFC 5280 section 4.2.1.10).
     #[must_use]
     pub fn permits(&self, name: &SubjectName) -> bool {
@@ -354,6 +361,12 @@ impl Prepared {
 const PROCESSED: [ObjectIdentifier; 5] =
     [oid::BASIC_CONSTRAINTS, oid::KEY_USAGE, oid::EXT_KEY_USAGE, oid::NAME_CONSTRAINTS, oid::CERTIFICATE_POLICIES];
 
+fn serves(certificate: &Certificate, purpose: ObjectIdentifier) -> bool {
+    certificate
+        .extended_key_usage()
+        .is_none_or(|purposes| purposes.contains(&purpose) || purposes.contains(&oid::ANY_EXTENDED_KEY_USAGE))
+}
+
 /// Octets of the certificate's hash in an issuer's id: enough that no two of an operator's issuers meet.
 const ID_OCTETS: usize = 10;
 
@@ -377,10 +390,7 @@ fn check_authorities(chain: &CertificateChain) -> Result<(), IssuerError> {
         if let Some(extension) = certificate.extension_ids().find(|id| critical(id) && !PROCESSED.contains(id)) {
             return Err(IssuerError::CriticalExtension { subject: subject(), extension });
         }
-        let server_auth = |purposes: &[ObjectIdentifier]| {
-            purposes.contains(&oid::SERVER_AUTH) || purposes.contains(&oid::ANY_EXTENDED_KEY_USAGE)
-        };
-        if !certificate.extended_key_usage().is_none_or(server_auth) {
+        if !serves(certificate, oid::SERVER_AUTH) {
             return Err(IssuerError::ExtendedKeyUsage(subject()));
         }
         // RFC 5280 section 4.2.1.9: how many intermediates may follow; the last certificate of a path is not counted.

@@ -43,6 +43,13 @@ pub(crate) const AUTHORITY_INFO_ACCESS: ObjectIdentifier = ObjectIdentifier::new
 pub(crate) const ACME_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.31");
 /// id-kp-serverAuth (RFC 5280 section 4.2.1.12).
 pub(crate) const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
+/// id-kp-clientAuth (RFC 5280 section 4.2.1.12).
+pub(crate) const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
+
+/// What certificates of ours are for.
+pub(crate) const fn purposes(client_auth: bool) -> &'static [ObjectIdentifier] {
+    if client_auth { &[SERVER_AUTH, CLIENT_AUTH] } else { &[SERVER_AUTH] }
+}
 /// id-ad-ocsp (RFC 5280 section 4.2.2.1).
 pub(crate) const AD_OCSP: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.1");
 /// id-ad-caIssuers (RFC 5280 section 4.2.2.1).

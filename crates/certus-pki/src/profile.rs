@@ -1,11 +1,13 @@
 //! Certificate profiles: what may differ between kinds of server certificates.
 //!
 //! What may not differ is not here but in [`crate::TbsCertificate`]: an empty subject with critical subjectAltName, key
-//! usage by kind of key, serverAuth alone, key identifiers, one caIssuers and one CRL URL, no basicConstraints.
+//! usage by kind of key, serverAuth, key identifiers, one caIssuers and one CRL URL, no basicConstraints.
 
 use std::time::Duration;
 
 use const_oid::ObjectIdentifier;
+
+use crate::permitted_keys::PermittedKeys;
 
 /// A kind of server certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,4 +21,8 @@ pub struct Profile {
     pub backdate: Duration,
     /// The certificate policies to assert, in their order; none leaves the extension out.
     pub policies: Vec<ObjectIdentifier>,
+    /// Whether its holders may use a certificate as TLS clients too (clientAuth, RFC 5280 section 4.2.1.12).
+    pub client_auth: bool,
+    /// The kinds of keys it certifies.
+    pub keys: PermittedKeys,
 }

@@ -34,6 +34,14 @@ pub enum TbsError {
     /// A URL that is not plain HTTP.
     #[error("{0:?} is not a plain http URL")]
     Url(String),
+    /// clientAuth of an issuer that may not give it.
+    #[error("the profile {profile:?} has clientAuth, which the certificate of {issuer:?} does not permit")]
+    ClientAuth {
+        /// The profile's name.
+        profile: String,
+        /// Whose certificate.
+        issuer: String,
+    },
     /// The dates cannot be had.
     #[error(transparent)]
     Validity(#[from] ValidityError),
@@ -76,7 +84,8 @@ impl TbsCertificate {
     ///
     /// # Errors
     ///
-    /// [`TbsError`] for URLs that are not plain HTTP, and for dates that cannot be had.
+    /// [`TbsError`] for URLs that are not plain HTTP, for a purpose that the issuer does not permit, and for
+    /// dates that cannot be had.
     pub fn within(
         validity: &Validity,
         profile: &Profile,
@@ -91,6 +100,11 @@ impl TbsCertificate {
             if !extensions::is_publication_url(url) {
                 return Err(TbsError::Url(url.clone()));
             }
+        }
+        if profile.client_auth
+            && let Some(issuer) = issuer.without_client_auth()
+        {
+            return Err(TbsError::ClientAuth { profile: profile.name.clone(), issuer });
         }
         let (not_before, not_after) = validity.within(profile, issuer.certificate(), now)?;
         let names = names.into();
@@ -120,7 +134,7 @@ impl TbsCertificate {
         };
         let mut list = vec![
             extensions::key_usage(usages)?,
-            extensions::server_auth()?,
+            extensions::extended_key_usage(self.profile.client_auth)?,
             extensions::subject_key_identifier(&self.public_key.key_identifier())?,
             extensions::authority_key_identifier(issuer.key_identifier())?,
             extensions::ca_issuers(&publications.ca_issuers_url)?,

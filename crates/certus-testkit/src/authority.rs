@@ -17,8 +17,8 @@ use certus_http::limits::MAX_CONNECTIONS;
 use certus_http::{PkiSite, Urls};
 use certus_pki::{
     CaSubject, Certificate, CertificateChain, Clock, CrlScope, DnsName, Issuer, KeyAlgorithm, KeyPair, NameError,
-    ObjectIdentifier, Profile, SealingKey, Signer, SubjectName, SystemClock, create_crl, create_intermediate,
-    create_root,
+    ObjectIdentifier, PermittedKeys, Profile, SealingKey, Signer, SubjectName, SystemClock, create_crl,
+    create_intermediate, create_root,
 };
 use certus_validate::{Config, LocalNames, Validators};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -67,6 +67,10 @@ pub struct Setup {
     pub names: NameRules,
     /// Whether its profile is for the public Internet alone.
     pub public_only: bool,
+    /// Whether certificates are for TLS clients too.
+    pub client_auth: bool,
+    /// The kinds of keys that are certified.
+    pub keys: PermittedKeys,
     /// How long leaves are valid.
     pub lifetime: Duration,
     /// Policies of leaves.
@@ -105,6 +109,8 @@ impl Setup {
             reuse: Duration::ZERO,
             names: NameRules::default(),
             public_only: false,
+            client_auth: false,
+            keys: PermittedKeys::default(),
             lifetime: Duration::from_secs(90 * 24 * 3600),
             policies: Vec::new(),
             shards: 4,
@@ -251,6 +257,8 @@ impl TestAuthority {
             lifetime: setup.lifetime,
             backdate: Duration::from_secs(3600),
             policies: setup.policies,
+            client_auth: setup.client_auth,
+            keys: setup.keys,
         };
         let rule = ProfileRule {
             profile,

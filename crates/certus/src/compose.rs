@@ -223,6 +223,8 @@ fn issuers(config: &Config, surroundings: &Surroundings, hooks: Hooks) -> anyhow
                 lifetime: profile.lifetime,
                 backdate: profile.backdate,
                 policies: profile.policies.clone(),
+                client_auth: profile.client_auth,
+                keys: profile.keys.clone(),
             },
             description: profile.description.clone(),
             challenges: profile.challenges.clone(),
@@ -232,6 +234,16 @@ fn issuers(config: &Config, surroundings: &Surroundings, hooks: Hooks) -> anyhow
             ecdsa: by_name(&profile.ecdsa)?,
             rsa: by_name(&profile.rsa)?,
         };
+        let issuers = [(&profile.ecdsa, &rule.ecdsa), (&profile.rsa, &rule.rsa)];
+        if profile.client_auth
+            && let Some((issuer, subject)) =
+                issuers.iter().find_map(|(name, one)| Some((name, one.without_client_auth()?)))
+        {
+            bail!(
+                "[authority.profiles.{name}]: client_auth = true needs an issuer whose certificates permit it, which that \
+                 of {subject:?} (issuer {issuer:?}) does not; name another issuer, or have that one made anew"
+            );
+        }
         profiles.insert(name.clone(), rule);
     }
     Ok(Issuers {

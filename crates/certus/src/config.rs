@@ -20,7 +20,7 @@ use std::time::Duration;
 use certus_acme::ChallengeType;
 use certus_ca::{NameRules, Service};
 use certus_http::limits::MAX_SHARDS;
-use certus_pki::ObjectIdentifier;
+use certus_pki::{ObjectIdentifier, PermittedKeys};
 
 pub use tables::LogFormat;
 pub use urls::{ExternalUrl, PkiUrl, UrlError};
@@ -118,6 +118,10 @@ pub struct Profile {
     pub reuse: Duration,
     /// Whether names and addresses of the public Internet alone are certified.
     pub public_only: bool,
+    /// Whether its certificates are for TLS clients too.
+    pub client_auth: bool,
+    /// The kinds of keys it certifies.
+    pub keys: PermittedKeys,
     /// The name of the issuer for elliptic-curve keys.
     pub ecdsa: String,
     /// The name of the issuer for RSA keys.
@@ -381,6 +385,8 @@ fn resolve_profiles(
         if challenges.is_empty() {
             return Err(format!("{place}: without challenges nothing can be certified"));
         }
+        let keys = table.keys.map_or_else(|| Ok(PermittedKeys::default()), |texts| PermittedKeys::parse(&texts));
+        let keys = keys.map_err(|error| format!("{place}: keys: {error}"))?;
         let (description, reuse) = (table.description, table.reuse.0);
         if reuse > MAX_REUSE {
             return Err(format!("{place}: reuse is over 7d, as long as an authorization is valid"));
@@ -395,6 +401,8 @@ fn resolve_profiles(
                 challenges,
                 reuse,
                 public_only: table.public_only,
+                client_auth: table.client_auth,
+                keys,
                 ecdsa,
                 rsa,
             },

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use certus_pki::{
-    Certificate, CertificateChain, IssueError, KeyPair, OwnNames, PrepareError, Profile, SerialNumber, SubjectName,
-    TbsCertificate, TbsError,
+    Certificate, CertificateChain, IssueError, KeyPair, OwnNames, PermittedKeys, PrepareError, Profile, SerialNumber,
+    SubjectName, TbsCertificate, TbsError,
 };
 
 use super::{Ca, own_event};
@@ -98,7 +98,14 @@ impl Ca {
         let rule =
             self.issuers().profiles.get(default).ok_or_else(|| OwnCertificateError::NoProfile(default.clone()))?;
         let issuer = rule.issuer_for(key.public_key());
-        let profile = Profile { name: OWN_PROFILE.to_owned(), lifetime: OWN_LIFETIME, ..rule.profile.clone() };
+        // Not a client, and its key is not one that somebody asks for.
+        let profile = Profile {
+            name: OWN_PROFILE.to_owned(),
+            lifetime: OWN_LIFETIME,
+            client_auth: false,
+            keys: PermittedKeys::default(),
+            ..rule.profile.clone()
+        };
         let serial = SerialNumber::random();
         let shard = issuance::shard_of(&serial, self.issuers().shards);
         let publications = self.issuers().publications(issuer.id(), shard);

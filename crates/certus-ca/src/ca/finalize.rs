@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use certus_acme::{Identifier, Jwk, OrderStatus, ProblemKind};
-use certus_pki::{CertificationRequest, PublicKey, check_subscriber_key};
+use certus_pki::{CertificationRequest, Profile, PublicKey, check_subscriber_key};
 
 use super::order::invalid_profile;
 use super::{Ca, account_event, retry_conflicts};
 use crate::audit::Action;
 use crate::error::CaError;
 use crate::id::{JobId, OrderId, RequestId};
+use crate::issuers::ProfileRule;
 use crate::job::{Job, Lease, LeasedJob, Task};
 use crate::ports::{OrderAndAuthorizations, Stored};
 use crate::state::Account;
@@ -49,10 +50,10 @@ impl Ca {
         if status != OrderStatus::Ready {
             return Err(not_ready(status));
         }
-        if !self.issuers().profiles.contains_key(&order.profile) {
+        let Some(rule) = self.issuers().profiles.get(&order.profile) else {
             return Err(invalid_profile(&order.profile, self.issuers()));
-        }
-        let key = self.acceptable_key(account, &order.identifiers, csr).await?;
+        };
+        let key = self.acceptable_key(account, &order.identifiers, rule, csr).await?;
         let order = order.begin_issuance(&authorizations, key, now).map_err(not_ready)?;
 
         let job = Job { id: JobId::random(), task: Task::Issue { order: id }, request };
@@ -71,6 +72,7 @@ impl Ca {
         &self,
         account: &Account,
         identifiers: &[Identifier],
+        rule: &ProfileRule,
         csr: &[u8],
     ) -> Result<PublicKey, CaError> {
         let bad = |detail: String| CaError::refused(ProblemKind::BadCsr, detail);
@@ -86,6 +88,13 @@ impl Ca {
         }
         let key = csr.public_key();
         check_subscriber_key(key).map_err(|error| bad(error.to_string()))?;
+        let Profile { name, keys, .. } = &rule.profile;
+        if !keys.permits(key.kind()) {
+            return Err(bad(format!(
+                "the profile {name:?} certifies keys of kind {keys}; the request's is {}",
+                key.kind()
+            )));
+        }
         // RFC 8555 section 11.1: not this account's key, nor any account's.
         let jwk = Jwk::from_public_key(key);
         let thumbprint = jwk.thumbprint();

@@ -121,6 +121,8 @@ mod tests {
             lifetime: 90 * day,
             backdate: Duration::from_secs(3600),
             policies: Vec::new(),
+            client_auth: false,
+            keys: certus_pki::PermittedKeys::default(),
         };
         ProfileRule {
             profile,

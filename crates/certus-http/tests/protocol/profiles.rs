@@ -1,7 +1,9 @@
 //! Profiles (draft-ietf-acme-profiles).
 
+use std::time::Duration;
+
 use certus_acme::{ChallengeType, NewOrder, ProblemKind};
-use certus_pki::{KeyAlgorithm, KeyPair};
+use certus_pki::{CertificateChain, KeyAlgorithm, KeyPair, KeyUsage, ObjectIdentifier, PermittedKeys};
 use certus_testkit::{CsrOptions, csr};
 use serde_json::{Value, json};
 
@@ -75,4 +77,46 @@ async fn a_profile_that_was_withdrawn_is_no_longer_issued_by() {
     let payload = json!({ "csr": certus_acme::base64url::encode(&request) });
     let answer = client.post(&order.value.finalize, &payload).await.unwrap();
     assert_refused("a withdrawn profile", &answer, 400, ProblemKind::InvalidProfile);
+}
+
+/// id-kp-serverAuth and id-kp-clientAuth (RFC 5280 section 4.2.1.12).
+const PURPOSES: [ObjectIdentifier; 2] =
+    [ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1"), ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2")];
+
+// conformance: PROF-4-06 BR-7.1.2.7-09
+#[tokio::test]
+async fn the_certificate_is_as_its_profile_says() {
+    for client_auth in [false, true] {
+        let lifetime = Duration::from_secs(8 * 3600);
+        let world = World::with(|setup| (setup.client_auth, setup.lifetime) = (client_auth, lifetime)).await;
+        let issued = world.client().await.obtain(&["a.localhost"], &world.target).await.unwrap();
+        let chain = CertificateChain::from_pem(&issued.chain_pem).unwrap();
+        let leaf = &chain.certificates()[0];
+        let purposes = if client_auth { &PURPOSES[..] } else { &PURPOSES[..1] };
+        assert_eq!(leaf.extended_key_usage(), Some(purposes));
+        assert_eq!(leaf.not_after().duration_since(leaf.not_before()) + Duration::from_secs(1), lifetime);
+        assert_eq!(leaf.subject_der(), [0x30, 0x00]);
+        assert_eq!(leaf.subject_key_identifier(), Some(&leaf.public_key().key_identifier()[..]));
+        let usages = [KeyUsage::DigitalSignature, KeyUsage::KeyCertSign, KeyUsage::CrlSign];
+        assert_eq!(usages.map(|usage| leaf.key_usage(usage)), [Some(true), Some(false), Some(false)]);
+    }
+}
+
+#[tokio::test]
+async fn a_profile_says_which_keys_it_certifies() {
+    let keys = PermittedKeys::parse(&["P-384".to_owned(), "RSA-3072".to_owned()]).unwrap();
+    let world = World::with(|setup| setup.keys = keys).await;
+    let client = world.client().await;
+    let order = client.new_order(&["a.localhost"]).await.unwrap();
+    let order = client.authorize(&order, &world.target).await.unwrap();
+    for (algorithm, told) in [(KeyAlgorithm::EcP256, "EC P-256"), (KeyAlgorithm::Rsa2048, "RSA 2048")] {
+        let leaf = KeyPair::generate(algorithm).unwrap();
+        let request = csr(&["a.localhost"], &leaf, &CsrOptions::default()).unwrap();
+        let payload = json!({ "csr": certus_acme::base64url::encode(&request) });
+        let answer = client.post(&order.value.finalize, &payload).await.unwrap();
+        let problem = assert_refused(told, &answer, 400, ProblemKind::BadCsr);
+        assert!(problem.detail.contains(told) && problem.detail.contains("P-384, RSA of 3072 bits"), "{problem:?}");
+    }
+    let leaf = KeyPair::generate(KeyAlgorithm::EcP384).unwrap();
+    client.obtain_for(&["b.localhost"], &world.target, leaf).await.unwrap();
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use const_oid::ObjectIdentifier;
-use x509_cert::ext::pkix::CertificatePolicies;
 use x509_cert::ext::pkix::name::GeneralNames;
+use x509_cert::ext::pkix::{CertificatePolicies, ExtendedKeyUsage};
 
 use super::{Linted, Rule, ensure};
 use crate::asn1::{self, AltName};
@@ -17,6 +17,7 @@ pub(super) const RULES: &[(&str, Rule)] = &[
     ("profile: public key", public_key),
     ("profile: lifetime", lifetime),
     ("profile: policies", policies),
+    ("profile: purposes", purposes),
     ("profile: extensions", extensions),
 ];
 
@@ -55,7 +56,9 @@ fn names(linted: &Linted<'_>) -> Result<(), String> {
 fn public_key(linted: &Linted<'_>) -> Result<(), String> {
     ensure(linted.fields.spki == linted.expected.public_key.spki_der(), || {
         "the public key is not, octet for octet, that of the request".to_owned()
-    })
+    })?;
+    let (permitted, kind) = (&linted.expected.profile.keys, linted.expected.public_key.kind());
+    ensure(permitted.permits(kind), || format!("the profile certifies keys of kind {permitted}, not {kind}"))
 }
 
 fn lifetime(linted: &Linted<'_>) -> Result<(), String> {
@@ -70,6 +73,13 @@ fn policies(linted: &Linted<'_>) -> Result<(), String> {
     };
     let present: Vec<_> = present.iter().map(|policy| policy.policy_identifier).collect();
     ensure(present == linted.expected.profile.policies, || "the policies are not those of the profile".to_owned())
+}
+
+fn purposes(linted: &Linted<'_>) -> Result<(), String> {
+    let present: ExtendedKeyUsage = linted.value(oid::EXT_KEY_USAGE, "extKeyUsage")?;
+    ensure(present.0 == oid::purposes(linted.expected.profile.client_auth), || {
+        "extKeyUsage is not what the profile says".to_owned()
+    })
 }
 
 fn extensions(linted: &Linted<'_>) -> Result<(), String> {

@@ -14,8 +14,8 @@ use crate::asn1::{self, Extension, TbsFields, context, implicit};
 use crate::hierarchy::{CaSubject, create_root};
 use crate::proof::AuthorizedNames;
 use crate::{
-    CertificateChain, DnsName, Issuer, KeyAlgorithm, KeyPair, Profile, Publications, SerialNumber, SubjectName,
-    TbsCertificate, Timestamp, oid,
+    CertificateChain, DnsName, Issuer, KeyAlgorithm, KeyPair, PermittedKeys, Profile, Publications, SerialNumber,
+    SubjectName, TbsCertificate, Timestamp, oid,
 };
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -227,6 +227,9 @@ const BAD: &[(&str, &str, Alteration)] = &[
         draft.spki = KeyPair::generate(KeyAlgorithm::EcP256).unwrap().public_key().spki_der().to_vec();
     }),
     ("profile: lifetime", "a second too long", |draft| draft.not_after = time("2027-02-22T12:00:00Z")),
+    ("profile: purposes", "clientAuth that the profile has not", |draft| {
+        draft.value(oid::EXT_KEY_USAGE, "3014 0608 2b06010505070301 0608 2b06010505070302")
+    }),
     ("profile: policies", "a policy that is not the profile's", |draft| {
         draft.value(oid::CERTIFICATE_POLICIES, "300a 3008 0606 67810c010201");
     }),
@@ -284,8 +287,14 @@ impl Fixture {
         let root = create_root(&subject, &key, DAY * 5479, now - DAY).await.unwrap();
         let issuer = Issuer::new(CertificateChain::new(vec![root]).unwrap(), Arc::new(key)).unwrap();
         let names = ["example.com", "www.example.com"].map(|name| SubjectName::Dns(DnsName::parse(name).unwrap()));
-        let profile =
-            Profile { name: "classic".to_owned(), lifetime: DAY * 90, backdate: Duration::ZERO, policies: Vec::new() };
+        let profile = Profile {
+            name: "classic".to_owned(),
+            lifetime: DAY * 90,
+            backdate: Duration::ZERO,
+            policies: Vec::new(),
+            client_auth: false,
+            keys: PermittedKeys::default(),
+        };
         let publications = Publications {
             ca_issuers_url: "http://pki.example.com/root.der".to_owned(),
             crl_url: "http://pki.example.com/0.crl".to_owned(),

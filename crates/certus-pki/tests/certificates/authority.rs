@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use certus_pki::{
     AuthorizedNames, CaSubject, Certificate, CertificateChain, DnsName, Issuer, KeyAlgorithm, KeyPair, KeyUsage,
-    ObjectIdentifier, Profile, PublicKey, Publications, SerialNumber, SubjectName, TbsCertificate, Timestamp,
-    create_intermediate, create_root,
+    ObjectIdentifier, PermittedKeys, Profile, PublicKey, Publications, SerialNumber, SubjectName, TbsCertificate,
+    TbsError, Timestamp, create_intermediate, create_root,
 };
 
 pub(crate) const DAY: Duration = Duration::from_secs(86_400);
@@ -54,6 +54,12 @@ impl Authority {
             .unwrap()
     }
 
+    /// Of any issuer, an hour after its beginning.
+    pub(crate) fn tbs_of(issuer: &Issuer, profile: &Profile, key: &PublicKey) -> Result<TbsCertificate, TbsError> {
+        let (now, names) = (issuer.certificate().not_before() + DAY / 24, proved(&["example.com"]));
+        TbsCertificate::new(profile, names, key, SerialNumber::random(), issuer, &publications(), now)
+    }
+
     pub(crate) async fn issue(&self, profile: &Profile, names: &[&str], key: &PublicKey) -> Certificate {
         let prepared = self.issuer.prepare(self.tbs(profile, names, key, noon()), noon()).unwrap();
         self.issuer.sign(prepared).await.unwrap()
@@ -76,7 +82,14 @@ pub(crate) fn publications() -> Publications {
 }
 
 pub(crate) fn classic() -> Profile {
-    Profile { name: "classic".to_owned(), lifetime: DAY * 90, backdate: Duration::from_secs(600), policies: Vec::new() }
+    Profile {
+        name: "classic".to_owned(),
+        lifetime: DAY * 90,
+        backdate: Duration::from_secs(600),
+        policies: Vec::new(),
+        client_auth: false,
+        keys: PermittedKeys::default(),
+    }
 }
 
 /// A profile that asserts domain validation under the Baseline Requirements.

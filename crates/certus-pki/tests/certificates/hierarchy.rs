@@ -13,6 +13,7 @@ const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29
 const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
 const SUBJECT_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.14");
 const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
+const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
 
 // conformance: BR-7.1.2.1-01 5280-4.2-02 5280-4.2-05
 #[tokio::test]
@@ -45,7 +46,7 @@ async fn the_intermediate_is_that_of_the_baseline_requirements() {
     intermediate.verify_signed_by(authority.root.public_key()).unwrap();
     assert_eq!((intermediate.is_ca(), intermediate.path_len()), (true, Some(0)));
     assert_eq!(usages(intermediate), [KeyUsage::KeyCertSign, KeyUsage::CrlSign]);
-    assert_eq!(intermediate.extended_key_usage(), Some([SERVER_AUTH].as_slice()));
+    assert_eq!(intermediate.extended_key_usage(), Some([SERVER_AUTH, CLIENT_AUTH].as_slice()));
     assert_eq!(intermediate.authority_key_identifier(), authority.root.subject_key_identifier());
     let own = intermediate.public_key().key_identifier();
     assert_eq!(intermediate.subject_key_identifier(), Some(own.as_slice()));

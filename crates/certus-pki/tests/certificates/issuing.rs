@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use certus_pki::{
     CertificateChain, DnsName, IssueError, Issuer, IssuerError, KeyAlgorithm, KeyPair, KeyUsage, OwnNames,
-    PrepareError, Profile, PublicKey, Publications, SerialNumber, SignError, SignatureAlgorithm, Signer, SubjectNames,
-    TbsCertificate, TbsError, Timestamp, Validity, ValidityError, create_intermediate,
+    PermittedKeys, PrepareError, Profile, PublicKey, Publications, SerialNumber, SignError, SignatureAlgorithm, Signer,
+    SubjectNames, TbsCertificate, TbsError, Timestamp, Validity, ValidityError, create_intermediate,
 };
 use der::{Decode as _, Encode as _};
 use x509_parser::prelude::{FromDer as _, GeneralName, ParsedExtension, X509Certificate};
@@ -302,6 +302,40 @@ async fn a_public_certificate_asserts_domain_validation_once() {
     assert_eq!(data_encoding::HEXLOWER.encode(value), "300a300806066781 0c010201".replace(' ', ""));
 }
 
+// conformance: BR-7.1.2.7-09
+#[tokio::test]
+async fn a_certificate_is_for_clients_where_its_profile_says_so() {
+    let authority = Authority::new(KeyAlgorithm::EcP256).await;
+    let clients = Profile { client_auth: true, ..classic() };
+    for (profile, purposes) in
+        [(classic(), "300a 06082b06010505070301"), (clients, "3014 06082b06010505070301 06082b06010505070302")]
+    {
+        let leaf = authority.issue(&profile, &["example.com"], leaf_key().public_key()).await;
+        let (critical, value) = leaf.extension(EXT_KEY_USAGE).unwrap();
+        assert_eq!((critical, data_encoding::HEXLOWER.encode(value)), (false, purposes.replace(' ', "")));
+    }
+}
+
+#[tokio::test]
+async fn a_profile_says_which_keys_it_certifies() {
+    let authority = Authority::new(KeyAlgorithm::EcP256).await;
+    let strong = Profile { keys: PermittedKeys::parse(&["P-384".to_owned()]).unwrap(), ..classic() };
+    for (algorithm, permitted) in
+        [(KeyAlgorithm::EcP384, true), (KeyAlgorithm::EcP256, false), (KeyAlgorithm::Rsa2048, false)]
+    {
+        let key = KeyPair::generate(algorithm).unwrap();
+        let tbs = authority.tbs(&strong, &["example.com"], key.public_key(), noon());
+        match authority.issuer.prepare(tbs, noon()) {
+            Ok(_) => assert!(permitted, "{algorithm}"),
+            Err(PrepareError::Lint(findings)) => {
+                assert!(!permitted, "{algorithm}");
+                assert_eq!(findings.list().iter().map(|one| one.rule).collect::<Vec<_>>(), ["profile: public key"]);
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
 // conformance: BR-4.3.1.2-01
 #[tokio::test]
 async fn a_broken_profile_is_refused_before_anything_is_signed() {
@@ -541,8 +575,17 @@ fn an_authority_whose_certificates_clients_would_refuse_is_no_issuer() {
         place.run(&["pkcs8", "-topk8", "-nocrypt", "-in", "ca.key", "-outform", "DER", "-out", "ca.der"]);
         let key = KeyPair::from_pkcs8(&place.read("ca.der")).unwrap();
         let pem = String::from_utf8(place.read("ca.pem")).unwrap();
-        Issuer::new(CertificateChain::from_pem(&pem).unwrap(), Arc::new(key)).map(drop)
+        Issuer::new(CertificateChain::from_pem(&pem).unwrap(), Arc::new(key))
     };
+    let servers = made("subjectKeyIdentifier=hash\nextendedKeyUsage=serverAuth\n").unwrap();
+    let own = Authority::tbs_of(&servers, &classic(), leaf_key().public_key());
+    assert!(own.is_ok(), "{own:?}");
+    let clients = Profile { client_auth: true, ..classic() };
+    let refused = Authority::tbs_of(&servers, &clients, leaf_key().public_key());
+    assert!(matches!(&refused, Err(TbsError::ClientAuth { issuer, .. }) if issuer == "CN=Other"), "{refused:?}");
+    let mail = made("subjectKeyIdentifier=hash\nextendedKeyUsage=emailProtection\n").map(drop);
+    assert!(matches!(mail, Err(IssuerError::ExtendedKeyUsage(_))), "{mail:?}");
+    let made = |extensions: &str| made(extensions).map(drop);
     assert_eq!(made("subjectKeyIdentifier=hash\n"), Ok(()));
     let bare = made("subjectKeyIdentifier=none\nauthorityKeyIdentifier=none\n");
     assert!(matches!(bare, Err(IssuerError::NoKeyIdentifier(_))), "{bare:?}");

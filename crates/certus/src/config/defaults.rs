@@ -53,6 +53,8 @@ pub(super) fn profiles() -> BTreeMap<String, tables::Profile> {
             challenges: None,
             reuse: reuse(),
             public_only: false,
+            client_auth: false,
+            keys: None,
             issuers: None,
         };
         (name.to_owned(), profile)

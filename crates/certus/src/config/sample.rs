@@ -98,6 +98,8 @@ key = "state/issuer/{issuer}.key"
 #challenges = ["http-01", "dns-01", "tls-alpn-01"]
 #reuse = "0s"
 #public_only = false
+#client_auth = false
+#keys = ["P-256", "P-384", "P-521", "RSA-2048"]
 #issuers = {{ ecdsa = "{issuer}", rsa = "{issuer}" }}
 
 #[authority.profiles.shortlived]
@@ -108,6 +110,8 @@ key = "state/issuer/{issuer}.key"
 #challenges = ["http-01", "dns-01", "tls-alpn-01"]
 #reuse = "0s"
 #public_only = false
+#client_auth = false
+#keys = ["P-256", "P-384", "P-521", "RSA-2048"]
 #issuers = {{ ecdsa = "{issuer}", rsa = "{issuer}" }}
 
 # What may be ordered. "example.com" stands for that name and all beneath it, "=example.com" for that name alone.

@@ -102,6 +102,9 @@ pub(super) struct Profile {
     pub(super) reuse: Period,
     #[serde(default)]
     pub(super) public_only: bool,
+    #[serde(default)]
+    pub(super) client_auth: bool,
+    pub(super) keys: Option<Vec<String>>,
     pub(super) issuers: Option<ByKey>,
 }
 
