@@ -73,6 +73,10 @@ actions! {
     AuthorizationOpened => "authorization.opened";
     /// A challenge is being validated.
     ValidationBegun => "validation.begun";
+    /// A challenge failed and is tried again; the object is its authorization.
+    ValidationRetried => "validation.retried";
+    /// A challenge that waits for its next try is tried at once, since its client says so.
+    ValidationHurried => "validation.hurried";
     /// An authorization became valid or invalid.
     AuthorizationSettled => "authorization.settled";
     /// An authorization was given up by its owner.

@@ -27,6 +27,7 @@ use crate::keep;
 use crate::limits;
 use crate::nonce::{NonceBook, Nonces};
 use crate::ports::{Process, Store, StoreError, Validator};
+use crate::state::Authorization;
 use crate::vault::Vault;
 use crate::work::Work;
 
@@ -182,6 +183,15 @@ impl Ca {
     #[must_use]
     pub fn poll_after(&self) -> Duration {
         limits::POLL_AFTER
+    }
+
+    /// When to come again while a challenge of this authorization is processing; after a failure that is when it is tried
+    /// again (RFC 8555 section 8.2).
+    #[must_use]
+    pub fn poll_challenge_after(&self, authorization: &Authorization) -> Duration {
+        let now = self.now();
+        let next = authorization.challenges.iter().find_map(|one| one.state.retry()).map(|retry| retry.next);
+        next.filter(|next| *next > now).map_or(limits::POLL_AFTER, |next| next.duration_since(now))
     }
 }
 

@@ -20,6 +20,8 @@ pub struct ProfileRule {
     pub challenges: Vec<ChallengeType>,
     /// How long after it was met an authorization may serve later orders of this profile; zero for its own order alone.
     pub reuse: Duration,
+    /// How often a challenge that failed is tried again: at most as often as [`crate::limits::CHALLENGE_RETRIES`] has waits.
+    pub retries: u8,
     /// Which names the authority certifies at all.
     pub names: Arc<NameRules>,
     /// Whether names and addresses of the public Internet alone are certified.

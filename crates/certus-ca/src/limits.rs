@@ -53,6 +53,12 @@ pub const MAX_CLOCK_BEHIND: Duration = Duration::from_secs(60);
 pub const RETRY_WAIT: Duration = Duration::from_secs(2);
 /// The longest such wait.
 pub const MAX_RETRY_WAIT: Duration = Duration::from_secs(60);
+/// How long a challenge that failed waits for its next try, where a profile has retries.
+///
+/// Long enough for a slow deployment, and for the host to notice nothing (RFC 8555 section 8.2: 5 to 10 seconds at first).
+pub const CHALLENGE_RETRIES: [Duration; 3] = [Duration::from_secs(5), Duration::from_secs(10), Duration::from_secs(20)];
+/// How long after the client said that it is ready the last try may begin: clients wait for minutes, not more.
+pub const CHALLENGE_RETRY_PERIOD: Duration = Duration::from_secs(60);
 /// How long an order stays open. The usual week lets a person mend a firewall in between.
 pub const ORDER_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long an authorization stays valid once it is. It serves its own order alone, so it need not outlive it.

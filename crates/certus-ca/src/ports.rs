@@ -268,6 +268,20 @@ pub trait Store: Debug + Send + Sync {
         audit: AuditEvent,
     ) -> Result<(), StoreError>;
 
+    /// Keeps that a validation failed and is tried again, and puts its job back for `wait`.
+    async fn retry_validation(
+        &self,
+        lease: Lease,
+        read: Version,
+        authorization: &Authorization,
+        challenge: ChallengeId,
+        wait: Duration,
+        audit: AuditEvent,
+    ) -> Result<(), StoreError>;
+
+    /// Makes a challenge's job due now, if it waits. Nothing is written when it does not.
+    async fn hurry_validation(&self, challenge: ChallengeId, audit: AuditEvent) -> Result<(), StoreError>;
+
     // --- issuing --------------------------------------------------------------------------------------------------
 
     /// Keeps that an order was finalized, and the job that issues, leased to `process` at once.

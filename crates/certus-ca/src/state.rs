@@ -17,5 +17,5 @@ pub use account::Account;
 pub use authorization::{Authorization, ValidatedControl};
 pub use binding::{AccountBinding, BindingEntry, BindingKey, BindingScope, BindingUse};
 pub use certificate::{Intent, IssuedCertificate, KnownCertificate, Revocation};
-pub use challenge::{Challenge, ChallengeState, Evidence, Hop, Perspective};
+pub use challenge::{Challenge, ChallengeState, Evidence, Hop, Perspective, Retry};
 pub use order::{Order, OrderState};

@@ -74,7 +74,9 @@ pub(crate) fn challenge(urls: &Urls, challenge: &Challenge) -> acme::Challenge {
     let (validated, error) = match &challenge.state {
         ChallengeState::Valid { validated, .. } => (Some(validated.rfc3339()), None),
         ChallengeState::Invalid { problem, .. } => (None, Some(problem.clone())),
-        ChallengeState::Pending | ChallengeState::Processing { .. } => (None, None),
+        ChallengeState::Pending => (None, None),
+        // RFC 8555 section 8.2: what was wrong so far.
+        ChallengeState::Processing { retry, .. } => (None, retry.as_ref().map(|retry| retry.problem.clone())),
     };
     acme::Challenge {
         kind: challenge.method.name().to_owned(),

@@ -162,6 +162,23 @@ impl Store for Database {
         self.write(Operation::SettleAuthorization { lease, read, authorization: authorization.clone() }, audit).await
     }
 
+    async fn retry_validation(
+        &self,
+        lease: Lease,
+        read: Version,
+        authorization: &Authorization,
+        challenge: ChallengeId,
+        wait: Duration,
+        audit: AuditEvent,
+    ) -> Result<(), StoreError> {
+        let authorization = authorization.clone();
+        self.write(Operation::RetryValidation { lease, read, authorization, challenge, wait }, audit).await
+    }
+
+    async fn hurry_validation(&self, challenge: ChallengeId, audit: AuditEvent) -> Result<(), StoreError> {
+        self.write(Operation::HurryValidation { challenge }, audit).await
+    }
+
     async fn begin_issuance(
         &self,
         read: Version,

@@ -64,6 +64,16 @@ pub(crate) enum Operation {
         read: Version,
         authorization: Authorization,
     },
+    RetryValidation {
+        lease: Lease,
+        read: Version,
+        authorization: Authorization,
+        challenge: ChallengeId,
+        wait: Duration,
+    },
+    HurryValidation {
+        challenge: ChallengeId,
+    },
     BeginIssuance {
         read: Version,
         order: Order,

@@ -67,6 +67,8 @@ pub struct Setup {
     pub names: NameRules,
     /// Whether its profile is for the public Internet alone.
     pub public_only: bool,
+    /// How often a challenge that failed is tried again.
+    pub retries: u8,
     /// Whether certificates are for TLS clients too.
     pub client_auth: bool,
     /// The kinds of keys that are certified.
@@ -109,6 +111,7 @@ impl Setup {
             reuse: Duration::ZERO,
             names: NameRules::default(),
             public_only: false,
+            retries: 0,
             client_auth: false,
             keys: PermittedKeys::default(),
             lifetime: Duration::from_secs(90 * 24 * 3600),
@@ -265,6 +268,7 @@ impl TestAuthority {
             description: "what servers need".to_owned(),
             challenges: setup.challenges,
             reuse: setup.reuse,
+            retries: setup.retries,
             names: Arc::new(setup.names),
             public_only: setup.public_only,
             ecdsa: Arc::clone(&issuer),

@@ -35,6 +35,8 @@ pub const COMMIT_POINTS: &[&str] = &[
     "deactivate_authorization",
     "begin_validation",
     "settle_authorization",
+    "retry_validation",
+    "hurry_validation",
     "begin_issuance",
     "record_intent",
     "complete_issuance",
@@ -302,6 +304,28 @@ impl Store for FaultyStore {
         self.fault("settle_authorization", Moment::Before)?;
         let done = self.inner.settle_authorization(lease, read, authorization, audit).await;
         self.fault("settle_authorization", Moment::After)?;
+        done
+    }
+
+    async fn retry_validation(
+        &self,
+        lease: Lease,
+        read: Version,
+        authorization: &Authorization,
+        challenge: ChallengeId,
+        wait: Duration,
+        audit: AuditEvent,
+    ) -> Result<(), StoreError> {
+        self.fault("retry_validation", Moment::Before)?;
+        let done = self.inner.retry_validation(lease, read, authorization, challenge, wait, audit).await;
+        self.fault("retry_validation", Moment::After)?;
+        done
+    }
+
+    async fn hurry_validation(&self, challenge: ChallengeId, audit: AuditEvent) -> Result<(), StoreError> {
+        self.fault("hurry_validation", Moment::Before)?;
+        let done = self.inner.hurry_validation(challenge, audit).await;
+        self.fault("hurry_validation", Moment::After)?;
         done
     }
 

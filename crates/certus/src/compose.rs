@@ -229,6 +229,7 @@ fn issuers(config: &Config, surroundings: &Surroundings, hooks: Hooks) -> anyhow
             description: profile.description.clone(),
             challenges: profile.challenges.clone(),
             reuse: profile.reuse,
+            retries: profile.retries,
             names: Arc::clone(&names),
             public_only: profile.public_only,
             ecdsa: by_name(&profile.ecdsa)?,

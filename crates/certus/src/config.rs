@@ -116,6 +116,8 @@ pub struct Profile {
     pub challenges: Vec<ChallengeType>,
     /// How long after it was met an authorization may serve later orders.
     pub reuse: Duration,
+    /// How often a challenge that failed is tried again.
+    pub retries: u8,
     /// Whether names and addresses of the public Internet alone are certified.
     pub public_only: bool,
     /// Whether its certificates are for TLS clients too.
@@ -391,6 +393,10 @@ fn resolve_profiles(
         if reuse > MAX_REUSE {
             return Err(format!("{place}: reuse is over 7d, as long as an authorization is valid"));
         }
+        let most = certus_ca::limits::CHALLENGE_RETRIES.len();
+        if usize::from(table.retries) > most {
+            return Err(format!("{place}: retries is over {most}, which fill the minute that clients wait"));
+        }
         profiles.insert(
             name,
             Profile {
@@ -400,6 +406,7 @@ fn resolve_profiles(
                 policies,
                 challenges,
                 reuse,
+                retries: table.retries,
                 public_only: table.public_only,
                 client_auth: table.client_auth,
                 keys,

@@ -65,7 +65,8 @@ impl Ca {
         }
         let challenges = rule.challenges_for(&identifier);
         let authorization = Authorization::open(account.id, identifier, &challenges, now, now + limits::ORDER_LIFETIME)
-            .with_reuse(limits::AUTHORIZATION_LIFETIME);
+            .with_reuse(limits::AUTHORIZATION_LIFETIME)
+            .with_retries(rule.retries);
         let audit = account_event(now, account.id, Action::AuthorizationOpened, authorization.id, request);
         store.open_authorization(&authorization, audit).await?;
         Ok(authorization)
@@ -172,7 +173,13 @@ impl Ca {
         }
         let begun = match value.clone().begin(id, now) {
             Begun::Started(begun) => begun,
-            Begun::Running | Begun::Closed => return Ok(value),
+            Begun::Running | Begun::Closed => {
+                let waits = value.challenge(id).and_then(|challenge| challenge.state.retry());
+                if waits.is_some_and(|retry| retry.may_hurry(now)) {
+                    return self.hurry(request, account, &value, id).await;
+                }
+                return Ok(value);
+            }
         };
         let slot = inner.work.admit(&begun.identifier.authorized(), account.id)?;
         let task = Task::Validate { authorization: begun.id, challenge: id };
@@ -187,6 +194,21 @@ impl Ca {
             return self.authorization(account, authorization).await;
         }
         Ok(begun)
+    }
+
+    /// Has a challenge that waits for its next try tried at once.
+    async fn hurry(
+        &self,
+        request: RequestId,
+        account: &Account,
+        authorization: &Authorization,
+        challenge: ChallengeId,
+    ) -> Result<Authorization, CaError> {
+        let inner = self.inner();
+        let audit = account_event(self.now(), account.id, Action::ValidationHurried, authorization.id, request);
+        inner.store.hurry_validation(challenge, audit).await?;
+        work::take_up(self).await?;
+        self.authorization(account, authorization.id).await
     }
 }
 

@@ -81,7 +81,7 @@ impl Ca {
                 Some(known) => known.clone(),
                 None => {
                     let opened = Authorization::open(account.id, identifier, &challenges, now, lapses);
-                    let opened = opened.with_reuse(rule.reuse);
+                    let opened = opened.with_reuse(rule.reuse).with_retries(rule.retries);
                     new.push(opened.clone());
                     opened
                 }

@@ -129,6 +129,7 @@ mod tests {
             description: String::new(),
             challenges: certus_acme::ChallengeType::ALL.to_vec(),
             reuse: Duration::ZERO,
+            retries: 0,
             names: Arc::default(),
             public_only: false,
             ecdsa: Arc::clone(&issuer),

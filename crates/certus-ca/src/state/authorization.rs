@@ -41,6 +41,8 @@ pub struct Authorization {
     /// How long after it was met it may serve orders that are made later, as long as it is valid; `None` when it serves the
     /// order alone that it was made for.
     pub reuse: Option<Duration>,
+    /// How often a challenge that failed is tried again (RFC 8555 section 8.2).
+    pub retries: u8,
     /// The challenges offered; any one will do.
     pub challenges: Vec<Challenge>,
 }
@@ -64,6 +66,7 @@ impl Authorization {
             expires,
             deactivated: None,
             reuse: None,
+            retries: 0,
             challenges,
         }
     }
@@ -72,6 +75,12 @@ impl Authorization {
     #[must_use]
     pub fn with_reuse(self, reuse: Duration) -> Self {
         Self { reuse: (!reuse.is_zero()).then_some(reuse), ..self }
+    }
+
+    /// The same authorization, whose challenges are tried again so often.
+    #[must_use]
+    pub fn with_retries(self, retries: u8) -> Self {
+        Self { retries, ..self }
     }
 
     /// Whether it may serve an order that is made now, for which these challenges are good enough.
@@ -133,7 +142,7 @@ impl Authorization {
         let busy = self.challenges.iter().any(|challenge| matches!(challenge.state, ChallengeState::Processing { .. }));
         match self.challenges.iter_mut().find(|challenge| challenge.id == id) {
             Some(challenge) if !busy && challenge.state == ChallengeState::Pending => {
-                challenge.state = ChallengeState::Processing { since: now };
+                challenge.state = ChallengeState::Processing { since: now, retry: None };
                 Begun::Started(self)
             }
             Some(_) => Begun::Running,
@@ -141,7 +150,7 @@ impl Authorization {
         }
     }
 
-    /// Takes in what a validation found. Without effect (`None`) unless the authorization still waits for it, the
+    /// Takes in what a validation found; after a failure the challenge may wait for its next try. Without effect (`None`) unless the authorization still waits for it, the
     /// challenge is being validated and the proof is for this identifier and method, so that a result can neither be
     /// taken twice, nor too late, nor for another name.
     #[must_use]
@@ -169,7 +178,7 @@ impl Authorization {
                 // A valid authorization has a life of its own (RFC 8555 section 7.1.4).
                 self.expires = valid_until;
             }
-            Err(problem) => challenge.state = ChallengeState::Invalid { at: now, problem },
+            Err(problem) => challenge.state = challenge.state.failed(problem, self.retries, now),
         }
         Some(self)
     }

@@ -1,4 +1,6 @@
-//! The job that validates a challenge: one attempt, then the outcome is kept.
+//! The job that validates a challenge: an attempt, then its outcome is kept; and perhaps another (RFC 8555 section 8.2).
+
+use std::time::Duration;
 
 use certus_acme::{AccountStatus, KeyAuthorization, Problem};
 use tokio::sync::oneshot;
@@ -60,6 +62,12 @@ async fn run(ca: &Ca, job: LeasedJob, slot: Slot) {
                 "authorization settled"
             );
         }
+        Ok(Outcome::Waits { identifier, why, wait }) => {
+            tracing::info!(
+                authorization.id = %authorization, request.id = %job.job.request, identifier, why, ?wait,
+                "validation failed and is tried again"
+            );
+        }
         Ok(Outcome::Unwanted) => drop_job(ca, &job).await,
         // Another process has the job.
         Err(JobError::Store(StoreError::LeaseLost)) => {}
@@ -73,6 +81,12 @@ enum Outcome {
         identifier: String,
         /// What was wrong, as the client is told; an operator is asked about it.
         why: Option<String>,
+    },
+    /// It failed, and is tried again.
+    Waits {
+        identifier: String,
+        why: String,
+        wait: Duration,
     },
     Unwanted,
 }
@@ -143,14 +157,21 @@ async fn settle(
         let Some(settled) = value.settle(challenge, outcome.clone(), now, valid_until) else {
             return Ok(Outcome::Unwanted);
         };
-        let mut audit = own_event(now, Action::AuthorizationSettled, id.to_string());
+        let retry = settled.challenge(challenge).and_then(|one| one.state.retry()).cloned();
+        let action = if retry.is_some() { Action::ValidationRetried } else { Action::AuthorizationSettled };
+        let mut audit = own_event(now, action, id.to_string());
         audit.request = Some(job.job.request);
-        match store.settle_authorization(job.lease, version, &settled, audit).await {
+        let wait = retry.as_ref().map(|retry| retry.next.duration_since(now));
+        let kept = match wait {
+            Some(wait) => store.retry_validation(job.lease, version, &settled, challenge, wait, audit).await,
+            None => store.settle_authorization(job.lease, version, &settled, audit).await,
+        };
+        match kept {
             Ok(()) => {
-                return Ok(Outcome::Settled {
-                    status: settled.status(now).name(),
-                    identifier: settled.identifier.value(),
-                    why: outcome.err().map(|problem| problem.detail),
+                let (identifier, why) = (settled.identifier.value(), outcome.err().map(|problem| problem.detail));
+                return Ok(match wait {
+                    Some(wait) => Outcome::Waits { identifier, why: why.unwrap_or_default(), wait },
+                    None => Outcome::Settled { status: settled.status(now).name(), identifier, why },
                 });
             }
             Err(StoreError::Conflict) => match store.authorization(id).await? {

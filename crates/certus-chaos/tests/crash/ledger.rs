@@ -135,6 +135,24 @@ impl Ledger {
         .await
     }
 
+    /// Says again and again that it is ready for a challenge that nothing answers. Says whether the authority lives.
+    pub(crate) async fn drive_unanswered(&self, ready: &ReadyFile, name: &str) -> bool {
+        self.drive_with(ready, async |client: &TestClient, told: &mut Told| {
+            let names = [format!("{name}.localhost")];
+            let order = client.new_order(&[names[0].as_str()]).await?;
+            told.orders.push((order.url.clone(), names.to_vec()));
+            let challenge = client.authorization(&order.value.authorizations[0]).await?.value.challenges.remove(0).url;
+            // Until a try fails, or is hurried after the second one has.
+            let mut look = tokio::time::interval(Duration::from_millis(250));
+            for _ in 0..120 {
+                look.tick().await;
+                client.respond(&challenge).await?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
     async fn drive_with(
         &self,
         ready: &ReadyFile,

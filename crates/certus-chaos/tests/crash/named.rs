@@ -28,6 +28,7 @@ async fn kill(laboratory: &Laboratory, ledger: &Ledger, method: &str, moment: Mo
             let effect = Effect::Error;
             faults.push(Fault { method: "begin_validation".to_owned(), moment: Moment::After, effect, nth: 1 });
         }
+        "retry_validation" | "hurry_validation" => laboratory.retry_challenges(),
         _ => {}
     }
     let (running, ready) = laboratory.start(&faults).await;
@@ -52,6 +53,7 @@ async fn lead_to(
         "fail_issuance" => ledger.drive_unsigned(ready, &laboratory.target, name).await,
         "release_job" => ledger.drive_in_doubt(ready, name, GiveUp::No).await,
         "drop_job" => ledger.drive_in_doubt(ready, name, GiveUp::Yes).await,
+        "retry_validation" | "hurry_validation" => ledger.drive_unanswered(ready, name).await,
         "block_key" => laboratory.operate(&["keys", "block", "--sha256", &"5a".repeat(32)]).await.is_some(),
         "create_binding_key" => laboratory.operate(&["eab", "create"]).await.is_some(),
         "revoke_binding_key" => {

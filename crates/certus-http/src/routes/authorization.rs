@@ -35,7 +35,7 @@ pub(super) async fn authorization(
     };
     let mut response = json(StatusCode::OK, &view::authorization(&app.urls, &found, app.ca.now()));
     if found.challenges.iter().any(|challenge| challenge.status() == ChallengeStatus::Processing) {
-        response.headers_mut().insert(header::RETRY_AFTER, seconds(app.ca.poll_after()));
+        response.headers_mut().insert(header::RETRY_AFTER, seconds(app.ca.poll_challenge_after(&found)));
     }
     Ok(response)
 }

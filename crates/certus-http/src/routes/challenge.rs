@@ -34,7 +34,7 @@ pub(super) async fn challenge(
     // RFC 8555 section 7.1.
     headers.append(header::LINK, link(&app.urls.authorization(authorization.id), "up"));
     if found.status() == ChallengeStatus::Processing {
-        headers.insert(header::RETRY_AFTER, seconds(app.ca.poll_after()));
+        headers.insert(header::RETRY_AFTER, seconds(app.ca.poll_challenge_after(&authorization)));
     }
     Ok(response)
 }

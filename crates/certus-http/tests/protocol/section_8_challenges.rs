@@ -1,6 +1,9 @@
 //! RFC 8555 sections 8, 8.1 and 8.3: challenges and http-01, as a client and its web server see them.
 
-use certus_acme::{Authorization, ChallengeStatus, ProblemKind};
+use std::time::{Duration, Instant};
+
+use certus_acme::{Authorization, AuthorizationStatus, ChallengeStatus, ProblemKind};
+use certus_ca::audit::Action;
 use certus_ca::state::ChallengeState;
 use certus_pki::{KeyAlgorithm, KeyPair, Timestamp};
 use certus_testkit::{RawHttp, Reply, Resource, TestClient};
@@ -223,4 +226,71 @@ async fn what_was_seen_is_kept() {
     assert_eq!(connected.port(), world.target.port());
     assert!(hop.resolved.contains(&connected.ip()) && connected.ip().is_loopback(), "{hop:?}");
     assert!(hop.url.contains("a.localhost"), "{hop:?}");
+}
+
+/// A challenge once it shows this error, or none, with what Retry-After says.
+async fn shown(client: &TestClient, url: &str, status: &str) -> (Value, Option<String>) {
+    let mut look = tokio::time::interval(Duration::from_millis(20));
+    loop {
+        look.tick().await;
+        let answer = client.post_as_get(url).await.unwrap();
+        let seen: Value = answer.json().unwrap();
+        assert!(seen["status"] == "processing" || seen["status"] == status, "{seen}");
+        if seen["status"] == status && (status == "valid" || seen.get("error").is_some()) {
+            return (seen, answer.header("retry-after").map(str::to_owned));
+        }
+    }
+}
+
+// conformance: 8555-8.2-01 8555-8.2-02 8555-8.2-03 8555-8.2-04 8555-8.2-05
+#[tokio::test]
+async fn a_challenge_that_failed_is_tried_again() {
+    let world = World::with(|setup| setup.retries = 3).await;
+    let client = world.client().await;
+    let authorization = authorization(&client, "a.localhost").await;
+    let challenge = &authorization.value.challenges[0];
+    let (token, url) = (&challenge.token, &challenge.url);
+    world.target.answer_token(token, Reply::new(404, "not yet"));
+    client.respond(url).await.unwrap();
+    let first = Instant::now();
+    let (seen, retry_after) = shown(&client, url, "processing").await;
+    assert_eq!(seen["error"]["type"], "urn:ietf:params:acme:error:incorrectResponse", "{seen}");
+    assert_eq!(retry_after.as_deref(), Some("5"));
+    let waiting = client.authorization(&authorization.url).await.unwrap();
+    assert_eq!(waiting.value.status, AuthorizationStatus::Pending);
+    assert_eq!(waiting.answer.header("retry-after"), Some("5"));
+
+    // A client in a hurry does not have it tried more often than that.
+    for _ in 0..5 {
+        client.respond(url).await.unwrap();
+    }
+    world.target.asked(2).await;
+    assert!(first.elapsed() >= Duration::from_secs(5), "{:?}", first.elapsed());
+    let retry_after = loop {
+        let (_, retry_after) = shown(&client, url, "processing").await;
+        if retry_after.as_deref() != Some("5") {
+            break retry_after;
+        }
+    };
+    assert_eq!((retry_after.as_deref(), world.target.requests().len()), (Some("10"), 2));
+
+    // But after the time of the first try it is tried at once when the client says so.
+    world.clock.advance(Duration::from_secs(5));
+    world.target.answer_token(token, Reply::new(200, client.key_authorization(token).unwrap()));
+    client.respond(url).await.unwrap();
+    let (seen, _) = shown(&client, url, "valid").await;
+    assert!(seen.get("error").is_none(), "{seen}");
+    let audit = world.authority.ca.store().audit(None, 1000).await.unwrap().entries;
+    let count = |action: Action| audit.iter().filter(|entry| entry.action == action.name()).count();
+    let actions = [Action::ValidationRetried, Action::ValidationHurried, Action::AuthorizationSettled];
+    assert_eq!((actions.map(count), world.target.requests().len()), ([2, 1, 1], 3));
+}
+
+// conformance: 8555-8.2-01
+#[tokio::test]
+async fn without_retries_a_failure_is_final() {
+    let world = World::new().await;
+    let client = world.client().await;
+    assert_fails(&world, &client, "not there", |_, _| Reply::new(404, "not there")).await;
+    assert_eq!(world.target.requests().len(), 1);
 }

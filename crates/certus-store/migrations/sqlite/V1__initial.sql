@@ -132,7 +132,8 @@ CREATE TABLE authorizations (
     expires INTEGER NOT NULL,
     settled INTEGER,
     deactivated INTEGER,
-    reuse INTEGER
+    reuse INTEGER,
+    retries INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX authorizations_open ON authorizations (account, expires) WHERE settled IS NULL AND deactivated IS NULL;
 CREATE INDEX authorizations_expires ON authorizations (expires);
@@ -181,12 +182,16 @@ CREATE TABLE challenges (
     begun INTEGER,
     validated INTEGER,
     evidence INTEGER UNIQUE REFERENCES evidence (key),
+    failures INTEGER,
+    retry INTEGER,
     failed INTEGER,
     problem TEXT,
     CHECK ((validated IS NULL) = (evidence IS NULL)),
-    CHECK ((failed IS NULL) = (problem IS NULL)),
+    CHECK ((failures IS NULL) = (retry IS NULL)),
+    CHECK ((failed IS NULL AND retry IS NULL) = (problem IS NULL)),
+    CHECK (retry IS NULL OR (validated IS NULL AND failed IS NULL)),
     CHECK (validated IS NULL OR failed IS NULL),
-    CHECK (begun IS NOT NULL OR (validated IS NULL AND failed IS NULL))
+    CHECK (begun IS NOT NULL OR (retry IS NULL AND validated IS NULL AND failed IS NULL))
 ) STRICT;
 CREATE INDEX challenges_authorization ON challenges (authorization_key);
 

@@ -3,6 +3,8 @@
 //! A writing statement answers with one row, its outcome: `done`, `nothing` (there was nothing to do), `conflict`,
 //! `lease` (it was lost), or `unknown` (a row it leans on, which nothing ever removes, is not there).
 
+use std::time::Duration;
+
 use certus_ca::audit::{Action, Actor, AuditEvent};
 use certus_ca::job::{LEASE, Lease};
 use certus_ca::ports::{StoreError, StoredCrl};
@@ -85,6 +87,22 @@ pub(super) fn call(transaction: &Transaction) -> Result<Call, StoreError> {
             more.append(&mut settle(version_column(*read), authorization)?);
             audited(sql_order::SETTLE, more)
         }
+        Operation::RetryValidation { lease, read, authorization, challenge, wait } => {
+            let state = authorization.challenge(*challenge).ok_or(StoreError::Conflict)?;
+            let (failures, next, problem) = ChallengeFacts::of(&state.state)?.retry.ok_or(StoreError::Conflict)?;
+            let mut more = leased(*lease);
+            more.append(&mut values![
+                authorization.id.as_bytes().to_vec(),
+                version_column(*read),
+                challenge.as_bytes().to_vec(),
+                failures,
+                next,
+                problem,
+                wait_column(*wait),
+            ]);
+            audited(sql_order::RETRY, more)
+        }
+        Operation::HurryValidation { challenge } => audited(sql_job::HURRY, values![challenge.as_bytes().to_vec()]),
         Operation::BeginIssuance { read, order, job, process } => {
             let (finalized, public_key) = OrderFacts::of(&order.state)?.finalized.ok_or(StoreError::Conflict)?;
             let more = values![
@@ -161,10 +179,8 @@ pub(super) fn call(transaction: &Transaction) -> Result<Call, StoreError> {
             Call { sql: sql_job::LEASE_JOBS, values }
         }
         Operation::ReleaseJob { lease, wait } => {
-            // Half the range, so that the sum with the present fits.
-            let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2).min(i64::MAX / 2);
             let mut more = leased(*lease);
-            more.append(&mut values![wait]);
+            more.append(&mut values![wait_column(*wait)]);
             audited(sql_job::RELEASE, more)
         }
         Operation::DropJob { lease } => audited(sql_job::DROP, leased(*lease)),
@@ -180,6 +196,11 @@ pub(super) fn call(transaction: &Transaction) -> Result<Call, StoreError> {
         }
         Operation::Probe => Call { sql: sql_authority::PROBE, values: Vec::new() },
     })
+}
+
+/// Milliseconds of a job's wait: at most half the range, so that the sum with the present fits.
+fn wait_column(wait: Duration) -> i64 {
+    i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2).min(i64::MAX / 2)
 }
 
 fn audit_values(audit: Option<&AuditEvent>) -> Vec<Value> {
@@ -239,6 +260,7 @@ fn open_order(order: &Order, authorizations: &[Authorization]) -> Vec<Value> {
         order.validity.not_before.map(millis),
         order.validity.not_after.map(millis),
         authorizations.iter().map(reuse_column).collect::<Vec<_>>(),
+        authorizations.iter().map(|one| i64::from(one.retries)).collect::<Vec<_>>(),
     ]
 }
 
@@ -255,6 +277,7 @@ fn open_authorization(authorization: &Authorization) -> Vec<Value> {
         challenges().map(|challenge| challenge.id.as_bytes().to_vec()).collect::<Vec<_>>(),
         challenges().map(|challenge| challenge.method.name()).collect::<Vec<_>>(),
         challenges().map(|challenge| challenge.token.as_str().to_owned()).collect::<Vec<_>>(),
+        i64::from(authorization.retries),
     ]
 }
 
@@ -393,6 +416,8 @@ pub(super) fn reply(operation: &Operation, rows: &[Row]) -> Result<Reply, StoreE
         | Operation::OpenAuthorization { .. }
         | Operation::DeactivateAuthorization { .. }
         | Operation::SettleAuthorization { .. }
+        | Operation::RetryValidation { .. }
+        | Operation::HurryValidation { .. }
         | Operation::RecordIntent { .. }
         | Operation::CompleteIssuance { .. }
         | Operation::FailIssuance { .. }
@@ -455,6 +480,8 @@ fn missing(operation: &Operation) -> StoreError {
         | Operation::UpdateAccount { .. }
         | Operation::DeactivateAuthorization { .. }
         | Operation::SettleAuthorization { .. }
+        | Operation::RetryValidation { .. }
+        | Operation::HurryValidation { .. }
         | Operation::FailIssuance { .. }
         | Operation::Revoke { .. }
         | Operation::BlockKey { .. }

@@ -26,7 +26,8 @@ impl Rows {
             | Operation::BeginValidation { authorization, .. } => {
                 self.authorizations.push(authorization.id.as_bytes().to_vec());
             }
-            Operation::SettleAuthorization { lease, authorization, .. } => {
+            Operation::SettleAuthorization { lease, authorization, .. }
+            | Operation::RetryValidation { lease, authorization, .. } => {
                 self.authorizations.push(authorization.id.as_bytes().to_vec());
                 self.jobs.push(lease.job.as_bytes().to_vec());
             }
@@ -49,6 +50,7 @@ impl Rows {
             Operation::CreateBindingKey { .. }
             | Operation::OpenOrder { .. }
             | Operation::OpenAuthorization { .. }
+            | Operation::HurryValidation { .. }
             | Operation::RecordOwnIntent { .. }
             | Operation::CompleteOwn { .. }
             | Operation::LoadCertificates { .. }
@@ -88,7 +90,10 @@ pub(super) fn rank(operation: &Operation) -> (u8, Vec<u8>) {
         Operation::OpenAuthorization { authorization } => (10, authorization.id.as_bytes().to_vec()),
         Operation::DeactivateAuthorization { authorization, .. } => (11, authorization.id.as_bytes().to_vec()),
         Operation::BeginValidation { authorization, .. } => (12, authorization.id.as_bytes().to_vec()),
-        Operation::SettleAuthorization { authorization, .. } => (13, authorization.id.as_bytes().to_vec()),
+        Operation::SettleAuthorization { authorization, .. } | Operation::RetryValidation { authorization, .. } => {
+            (13, authorization.id.as_bytes().to_vec())
+        }
+        Operation::HurryValidation { challenge } => (6, challenge.as_bytes().to_vec()),
         Operation::BeginIssuance { order, .. } => (14, order.id.as_bytes().to_vec()),
         Operation::RecordIntent { intent, .. } | Operation::RecordOwnIntent { intent } => {
             (15, serial(&intent.issuer, intent.shard, intent.serial.as_bytes()))

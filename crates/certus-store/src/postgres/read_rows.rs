@@ -8,7 +8,7 @@ use super::fault::column;
 use crate::rows::{AuthorizationRow, ChallengeRow, IdentifierRow, OrderRow, PerspectiveRow};
 
 /// Columns of an authorization with challenge and hop, in front of every such row.
-const AUTHORIZATION: usize = 24;
+const AUTHORIZATION: usize = 27;
 
 /// Takes in rows sorted by authorization, challenge, perspective and hop.
 #[derive(Debug, Default)]
@@ -31,6 +31,7 @@ impl Gatherer {
                 expires: column(row, 6)?,
                 deactivated: column(row, 7)?,
                 reuse: column(row, 23)?,
+                retries: column(row, 24)?,
                 challenges: Vec::new(),
             });
         }
@@ -48,6 +49,8 @@ impl Gatherer {
                 evidence,
                 failed: column(row, 14)?,
                 problem: column(row, 15)?,
+                failures: column(row, 25)?,
+                retry: column(row, 26)?,
             });
         }
         if let Some(evidence) = evidence

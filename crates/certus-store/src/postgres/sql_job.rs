@@ -56,6 +56,11 @@ crate::sql! {
             WHERE id = $6 AND fence = $7 AND process IS NOT NULL RETURNING key),
         verdict AS (SELECT CASE WHEN EXISTS (SELECT FROM made) THEN 'done' ELSE 'lease' END AS outcome)", audited!());
 
+    HURRY = concat!("WITH made AS (
+            UPDATE jobs SET due = ", now!(), " WHERE process IS NULL AND due > ", now!(), "
+            AND challenge = (SELECT key FROM challenges WHERE id = $6) RETURNING key),
+        verdict AS (SELECT CASE WHEN EXISTS (SELECT FROM made) THEN 'done' ELSE 'nothing' END AS outcome)", audited!());
+
     DROP = concat!("WITH made AS (DELETE FROM jobs WHERE id = $6 AND fence = $7 RETURNING key),
         verdict AS (SELECT CASE WHEN EXISTS (SELECT FROM made) THEN 'done' ELSE 'lease' END AS outcome)", audited!());
 }

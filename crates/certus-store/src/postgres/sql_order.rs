@@ -35,10 +35,11 @@ crate::sql! {
             WHEN NOT EXISTS (SELECT FROM owner) THEN 'unknown'
             WHEN NOT EXISTS (SELECT FROM made) THEN 'conflict' ELSE 'done' END AS outcome),
         authorized AS (
-            INSERT INTO authorizations (id, version, account, type, value, created, expires, reuse)
-            SELECT fresh.id, 1, owner.key, fresh.type, fresh.value, fresh.created, fresh.expires, fresh.reuse
-            FROM made, owner, unnest($11::bytea[], $12::text[], $13::text[], $14::bigint[], $15::bigint[], $25::bigint[])
-                WITH ORDINALITY AS fresh (id, type, value, created, expires, reuse, n)
+            INSERT INTO authorizations (id, version, account, type, value, created, expires, reuse, retries)
+            SELECT fresh.id, 1, owner.key, fresh.type, fresh.value, fresh.created, fresh.expires, fresh.reuse,
+                fresh.retries
+            FROM made, owner, unnest($11::bytea[], $12::text[], $13::text[], $14::bigint[], $15::bigint[], $25::bigint[],
+                $26::bigint[]) WITH ORDINALITY AS fresh (id, type, value, created, expires, reuse, retries, n)
             ORDER BY fresh.n RETURNING key, id),
         offered AS (
             INSERT INTO challenges (id, authorization_key, method, token)
@@ -56,8 +57,8 @@ crate::sql! {
 
     OPEN_AUTHORIZATION = concat!("WITH owner AS (SELECT key FROM accounts WHERE id = $7),
         made AS (
-            INSERT INTO authorizations (id, version, account, type, value, created, expires, reuse)
-            SELECT $6, 1, key, $8, $9, $10, $11, $12::bigint FROM owner ON CONFLICT DO NOTHING RETURNING key),
+            INSERT INTO authorizations (id, version, account, type, value, created, expires, reuse, retries)
+            SELECT $6, 1, key, $8, $9, $10, $11, $12::bigint, $16::bigint FROM owner ON CONFLICT DO NOTHING RETURNING key),
         offered AS (
             INSERT INTO challenges (id, authorization_key, method, token)
             SELECT fresh.id, made.key, fresh.method, fresh.token
@@ -120,11 +121,33 @@ crate::sql! {
             FROM proof, unnest($17::bigint[], $18::bigint[], $19::text[], $20::text[], $21::text[], $22::text[],
                 $23::text[], $24::bigint[]) AS p (position, hop, name, url, resolver, resolved, address, port)),
         known AS (
-            UPDATE challenges SET validated = $14, evidence = (SELECT key FROM proof), failed = $15, problem = $16
+            UPDATE challenges SET validated = $14, evidence = (SELECT key FROM proof), failed = $15, problem = $16, failures = NULL,
+                retry = NULL
             FROM subject, verdict WHERE challenges.key = subject.challenge AND outcome = 'done'),
         closed AS (
             UPDATE orders SET closed = $15 FROM verdict
             WHERE outcome = 'done' AND $15 IS NOT NULL AND closed IS NULL AND key IN (
                 SELECT order_key FROM order_identifiers JOIN subject ON subject.key = authorization_key)),
         ended AS (DELETE FROM jobs USING lease, verdict WHERE jobs.key = lease.key AND outcome = 'done')", audited!());
+
+    RETRY = concat!("WITH lease AS (
+            SELECT key, challenge FROM jobs WHERE id = $6 AND fence = $7 AND challenge IS NOT NULL AND process IS NOT NULL),
+        subject AS (
+            SELECT authorizations.key, challenges.key AS challenge
+            FROM authorizations JOIN challenges ON challenges.authorization_key = authorizations.key
+            JOIN lease ON lease.challenge = challenges.key
+            WHERE authorizations.id = $8 AND authorizations.version = $9 AND challenges.id = $10
+            AND challenges.validated IS NULL AND challenges.failed IS NULL),
+        verdict AS (SELECT CASE
+            WHEN NOT EXISTS (SELECT FROM lease) THEN 'lease'
+            WHEN NOT EXISTS (SELECT FROM subject) THEN 'conflict' ELSE 'done' END AS outcome),
+        written AS (
+            UPDATE authorizations SET version = version + 1 FROM subject, verdict
+            WHERE authorizations.key = subject.key AND outcome = 'done'),
+        known AS (
+            UPDATE challenges SET failures = $11, retry = $12, problem = $13 FROM subject, verdict
+            WHERE challenges.key = subject.challenge AND outcome = 'done'),
+        waits AS (
+            UPDATE jobs SET process = NULL, due = (extract(epoch FROM clock_timestamp()) * 1000)::bigint + $14::bigint
+            FROM lease, verdict WHERE jobs.key = lease.key AND outcome = 'done')", audited!());
 }

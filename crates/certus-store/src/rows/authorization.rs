@@ -7,7 +7,7 @@ use std::time::Duration;
 use certus_acme::{ChallengeType, Identifier, RawIdentifier, Token};
 use certus_ca::id::{AccountId, AuthorizationId, ChallengeId};
 use certus_ca::ports::{StoreError, Stored};
-use certus_ca::state::{Authorization, Challenge, ChallengeState, Evidence, Hop, Perspective};
+use certus_ca::state::{Authorization, Challenge, ChallengeState, Evidence, Hop, Perspective, Retry};
 use certus_pki::Timestamp;
 
 use super::{Place, millis, problem_column};
@@ -24,6 +24,7 @@ pub(crate) struct AuthorizationRow {
     pub(crate) expires: i64,
     pub(crate) deactivated: Option<i64>,
     pub(crate) reuse: Option<i64>,
+    pub(crate) retries: i64,
     pub(crate) challenges: Vec<ChallengeRow>,
 }
 
@@ -36,6 +37,8 @@ pub(crate) struct ChallengeRow {
     pub(crate) begun: Option<i64>,
     pub(crate) validated: Option<i64>,
     pub(crate) evidence: Option<i64>,
+    pub(crate) failures: Option<i64>,
+    pub(crate) retry: Option<i64>,
     pub(crate) failed: Option<i64>,
     pub(crate) problem: Option<String>,
 }
@@ -76,6 +79,7 @@ impl AuthorizationRow {
             expires: Timestamp::from_unix_millis(self.expires),
             deactivated: self.deactivated.map(Timestamp::from_unix_millis),
             reuse: self.reuse.map(|millis| place.number("reuse", millis).map(Duration::from_millis)).transpose()?,
+            retries: place.number("retries", self.retries)?,
             challenges: challenges?,
         };
         Ok(Stored { version: place.version(self.version)?, value: authorization })
@@ -94,7 +98,16 @@ impl ChallengeRow {
         let state = match (self.begun, self.validated, self.evidence, self.failed, self.problem.as_deref()) {
             (None, None, None, None, None) => ChallengeState::Pending,
             (Some(since), None, None, None, None) => {
-                ChallengeState::Processing { since: Timestamp::from_unix_millis(since) }
+                ChallengeState::Processing { since: Timestamp::from_unix_millis(since), retry: None }
+            }
+            (Some(since), None, None, None, Some(problem)) => {
+                let (failures, next) = self.failures.zip(self.retry).ok_or_else(|| place.inconsistent("retry"))?;
+                let retry = Retry {
+                    failures: place.number("failures", failures)?,
+                    problem: place.problem("problem", problem)?,
+                    next: Timestamp::from_unix_millis(next),
+                };
+                ChallengeState::Processing { since: Timestamp::from_unix_millis(since), retry: Some(retry) }
             }
             (Some(_), Some(validated), Some(key), None, None) => {
                 let rows = evidence.get(&key).map(Vec::as_slice).unwrap_or_default();
@@ -158,6 +171,12 @@ pub(crate) struct ChallengeFacts<'a> {
     pub(crate) begun: Option<i64>,
     pub(crate) validated: Option<(i64, &'a Evidence)>,
     pub(crate) failed: Option<(i64, String)>,
+    /// Failures so far, the next try, and what was wrong.
+    pub(crate) retry: Option<(i64, i64, String)>,
+}
+
+fn retry_columns(retry: &Retry) -> Result<(i64, i64, String), StoreError> {
+    Ok((i64::from(retry.failures), millis(retry.next), problem_column(&retry.problem)?))
 }
 
 impl<'a> ChallengeFacts<'a> {
@@ -165,7 +184,11 @@ impl<'a> ChallengeFacts<'a> {
     pub(crate) fn of(state: &'a ChallengeState) -> Result<Self, StoreError> {
         Ok(match state {
             ChallengeState::Pending => Self::default(),
-            ChallengeState::Processing { since } => Self { begun: Some(millis(*since)), ..Self::default() },
+            ChallengeState::Processing { since, retry } => Self {
+                begun: Some(millis(*since)),
+                retry: retry.as_ref().map(retry_columns).transpose()?,
+                ..Self::default()
+            },
             ChallengeState::Valid { validated, evidence } => {
                 Self { validated: Some((millis(*validated), evidence)), ..Self::default() }
             }

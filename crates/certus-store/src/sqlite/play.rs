@@ -52,6 +52,10 @@ fn operation(connection: &Connection, operation: &Operation) -> Result<Reply, Fa
         Operation::SettleAuthorization { lease, read, authorization } => {
             write_order::settle(connection, *lease, *read, authorization)
         }
+        Operation::RetryValidation { lease, read, authorization, challenge, wait } => {
+            write_order::retry(connection, *lease, *read, authorization, *challenge, *wait)
+        }
+        Operation::HurryValidation { challenge } => write_job::hurry(connection, *challenge),
         Operation::BeginIssuance { read, order, job, process } => {
             write_issuance::begin(connection, *read, order, job, *process)
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use certus_ca::audit::{Action, Actor, AuditEvent};
-use certus_ca::id::ProcessId;
+use certus_ca::id::{ChallengeId, ProcessId};
 use certus_ca::job::{Job, LEASE, Lease, Task};
 use certus_ca::ports::{Process, StoreError};
 use certus_pki::Timestamp;
@@ -30,6 +30,8 @@ crate::sql! {
     FINISH = "DELETE FROM jobs WHERE id = ?1 AND fence = ?2";
     RELEASE = concat!("UPDATE jobs SET process = NULL, due = ", now!(), " + ?3
         WHERE id = ?1 AND fence = ?2 AND process IS NOT NULL");
+    HURRY = concat!("UPDATE jobs SET due = ", now!(), " WHERE process IS NULL AND due > ", now!(), "
+        AND challenge = (SELECT key FROM challenges WHERE id = ?1)");
     REGISTER = concat!("INSERT INTO processes (id, host, pid, program, started, seen)
         VALUES (?1, ?2, ?3, ?4, ", now!(), ", ", now!(), ")");
     FREE_ALL = "UPDATE jobs SET process = NULL WHERE process IS NOT NULL";
@@ -93,6 +95,14 @@ pub(super) fn release(connection: &Connection, lease: Lease, wait: Duration) -> 
     let values = params![lease.job.as_bytes(), fence_column(lease), wait];
     match connection.prepare_cached(RELEASE)?.execute(values)? {
         0 => Err(StoreError::LeaseLost.into()),
+        _ => Ok(Reply::Done),
+    }
+}
+
+/// A job that waits is due now.
+pub(super) fn hurry(connection: &Connection, challenge: ChallengeId) -> Result<Reply, Fault> {
+    match connection.prepare_cached(HURRY)?.execute(params![challenge.as_bytes()])? {
+        0 => Ok(Reply::Nothing),
         _ => Ok(Reply::Done),
     }
 }

@@ -1,6 +1,7 @@
 //! Writing orders and authorizations.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use certus_ca::id::{AuthorizationId, ChallengeId, ProcessId};
 use certus_ca::job::{Job, Lease};
@@ -16,8 +17,8 @@ use crate::rows::{ChallengeFacts, Place, millis, resolved_column, reuse_column, 
 crate::sql! {
     OPEN_ORDER = "INSERT INTO orders (id, version, account, profile, created, expires, not_before, not_after)
         VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    OPEN_AUTHORIZATION = "INSERT INTO authorizations (id, version, account, type, value, created, expires, reuse)
-        VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    OPEN_AUTHORIZATION = "INSERT INTO authorizations (id, version, account, type, value, created, expires, reuse, retries)
+        VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     OFFER_CHALLENGE = "INSERT INTO challenges (id, authorization_key, method, token) VALUES (?1, ?2, ?3, ?4)";
     NAME = "INSERT INTO order_identifiers (order_key, position, type, value, authorization_key)
         VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -29,9 +30,11 @@ crate::sql! {
         RETURNING key";
     SETTLE = "UPDATE authorizations SET version = version + 1, expires = ?3, settled = ?4
         WHERE id = ?1 AND version = ?2 RETURNING key";
-    CHALLENGE_MET = "UPDATE challenges SET validated = ?4, evidence = ?5
+    CHALLENGE_MET = "UPDATE challenges SET validated = ?4, evidence = ?5, failures = NULL, retry = NULL, problem = NULL
         WHERE id = ?1 AND authorization_key = ?2 AND key = ?3 AND validated IS NULL AND failed IS NULL";
-    CHALLENGE_FAILED = "UPDATE challenges SET failed = ?4, problem = ?5
+    CHALLENGE_FAILED = "UPDATE challenges SET failed = ?4, problem = ?5, failures = NULL, retry = NULL
+        WHERE id = ?1 AND authorization_key = ?2 AND key = ?3 AND validated IS NULL AND failed IS NULL";
+    CHALLENGE_WAITS = "UPDATE challenges SET failures = ?4, retry = ?5, problem = ?6
         WHERE id = ?1 AND authorization_key = ?2 AND key = ?3 AND validated IS NULL AND failed IS NULL";
     EVIDENCE = "INSERT INTO evidence (type, value, method, validated) VALUES (?1, ?2, ?3, ?4)";
     PERSPECTIVE = "INSERT INTO perspectives (evidence, position, hop, name, url, resolver, resolved, address, port)
@@ -88,6 +91,7 @@ fn open_authorization(connection: &Connection, account: i64, authorization: &Aut
         millis(authorization.created),
         millis(authorization.expires),
         reuse_column(authorization),
+        authorization.retries,
     ])?;
     let key = connection.last_insert_rowid();
     for challenge in &authorization.challenges {
@@ -172,6 +176,29 @@ pub(super) fn settle(
         return Err(StoreError::Conflict.into());
     }
     write_job::finish(connection, lease)
+}
+
+/// A validation failed and is tried again after `wait`.
+pub(super) fn retry(
+    connection: &Connection,
+    lease: Lease,
+    read: Version,
+    authorization: &Authorization,
+    challenge: ChallengeId,
+    wait: Duration,
+) -> Result<Reply, Fault> {
+    let leased = write_job::leased_challenge(connection, lease)?;
+    let mut statement = connection.prepare_cached(BEGIN)?;
+    let values = params![authorization.id.as_bytes(), version_column(read)];
+    let key: Option<i64> = statement.query_row(values, |row| row.get(0)).optional()?;
+    let key = key.ok_or(StoreError::Conflict)?;
+    let state = authorization.challenge(challenge).ok_or(StoreError::Conflict)?;
+    let (failures, next, problem) = ChallengeFacts::of(&state.state)?.retry.ok_or(StoreError::Conflict)?;
+    let values = params![challenge.as_bytes(), key, leased, failures, next, problem];
+    if connection.prepare_cached(CHALLENGE_WAITS)?.execute(values)? == 0 {
+        return Err(StoreError::Conflict.into());
+    }
+    write_job::release(connection, lease, wait)
 }
 
 fn keep_evidence(

@@ -171,6 +171,8 @@ fn changes_accounts(operation: &Operation) -> bool {
         | Operation::DeactivateAuthorization { .. }
         | Operation::BeginValidation { .. }
         | Operation::SettleAuthorization { .. }
+        | Operation::RetryValidation { .. }
+        | Operation::HurryValidation { .. }
         | Operation::BeginIssuance { .. }
         | Operation::RecordIntent { .. }
         | Operation::CompleteIssuance { .. }

@@ -52,6 +52,7 @@ pub(super) fn profiles() -> BTreeMap<String, tables::Profile> {
             policies: Vec::new(),
             challenges: None,
             reuse: reuse(),
+            retries: 0,
             public_only: false,
             client_auth: false,
             keys: None,

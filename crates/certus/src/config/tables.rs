@@ -101,6 +101,8 @@ pub(super) struct Profile {
     #[serde(default = "defaults::reuse")]
     pub(super) reuse: Period,
     #[serde(default)]
+    pub(super) retries: u8,
+    #[serde(default)]
     pub(super) public_only: bool,
     #[serde(default)]
     pub(super) client_auth: bool,

@@ -1,6 +1,8 @@
 //! Orders, authorizations, validation.
 
-use certus_acme::{ChallengeType, Identifier};
+use std::time::Duration;
+
+use certus_acme::{ChallengeType, Identifier, Problem, ProblemKind};
 use certus_ca::audit::Action;
 use certus_ca::id::{AccountId, AuthorizationId, ChallengeId, OrderId};
 use certus_ca::job::{Lease, Task};
@@ -38,7 +40,7 @@ pub(crate) async fn a_validation_begins_once_and_ends_with_its_job(subject: &Sub
     let first = store.authorization(authorizations[0].id).await.unwrap().unwrap();
     let (lease, stored) = made::begin_validation(store, subject.process, first.clone()).await;
     assert_eq!(stored.version, Version(2));
-    assert_eq!(stored.value.challenges[0].state, ChallengeState::Processing { since: NOW });
+    assert_eq!(stored.value.challenges[0].state, ChallengeState::Processing { since: NOW, retry: None });
 
     // The same request once more, from what was read before.
     let (begun, challenge) = made::begun(first.value);
@@ -261,4 +263,46 @@ pub(crate) async fn an_authorization_serves_later_orders_where_it_may(subject: &
     let audit = made::event(Action::AuthorizationDeactivated, given_up.id);
     store.deactivate_authorization(met.version, &given_up, audit).await.unwrap();
     assert_eq!((count().await, reusable(NOW).await), (0, vec![]));
+}
+
+pub(crate) async fn a_validation_that_failed_is_tried_again(subject: &Subject) {
+    let store = &*subject.store;
+    let account = made::kept_account(store).await;
+    let (order, authorizations) = made::order(&account, &["a.example"], NOW + WEEK);
+    let authorizations: Vec<_> = authorizations.into_iter().map(|one| one.with_retries(3)).collect();
+    store.open_order(&order, &authorizations, made::event(Action::OrderOpened, order.id)).await.unwrap();
+    let first = store.authorization(authorizations[0].id).await.unwrap().unwrap();
+    assert_eq!(first.value.retries, 3);
+    let (lease, stored) = made::begin_validation(store, subject.process, first).await;
+    let challenge = stored.value.challenges[0].id;
+    let problem = Problem::new(ProblemKind::Dns, "there is nothing");
+    let waits = stored.value.clone().settle(challenge, Err(problem.clone()), NOW, NOW + WEEK).unwrap();
+    let audit = || made::event(Action::ValidationRetried, waits.id);
+    let wait = Duration::from_secs(3600);
+    let conflict = store.retry_validation(lease, Version(1), &waits, challenge, wait, audit()).await;
+    assert!(matches!(conflict, Err(StoreError::Conflict)), "{conflict:?}");
+    store.retry_validation(lease, stored.version, &waits, challenge, wait, audit()).await.unwrap();
+    let again = store.retry_validation(lease, Version(3), &waits, challenge, wait, audit()).await;
+    assert!(matches!(again, Err(StoreError::LeaseLost)), "it was put back: {again:?}");
+    let read = store.authorization(waits.id).await.unwrap().unwrap();
+    assert_eq!(read, Stored { value: waits.clone(), version: Version(3) });
+    assert_eq!(read.value.challenges[0].state.retry().unwrap().problem, problem);
+
+    // It waits, unless its client says that it need not.
+    assert_eq!(store.lease_jobs(subject.process, 10, NOW).await.unwrap(), []);
+    let hurried = || made::event(Action::ValidationHurried, waits.id);
+    store.hurry_validation(ChallengeId::random(), hurried()).await.unwrap();
+    assert_eq!(store.lease_jobs(subject.process, 10, NOW).await.unwrap(), []);
+    store.hurry_validation(challenge, hurried()).await.unwrap();
+    let [job] = <[_; 1]>::try_from(store.lease_jobs(subject.process, 10, NOW).await.unwrap()).unwrap();
+    store.hurry_validation(challenge, hurried()).await.unwrap();
+    let entries = store.audit(None, 1000).await.unwrap().entries;
+    let count = entries.iter().filter(|entry| entry.action == Action::ValidationHurried.name()).count();
+    assert_eq!(count, 1, "what changed nothing has no entry");
+
+    let met = waits.settle(challenge, Ok(made::control(&read.value)), NOW, NOW + WEEK).unwrap();
+    let audit = made::event(Action::AuthorizationSettled, met.id);
+    store.settle_authorization(job.lease, Version(3), &met, audit).await.unwrap();
+    let order = store.order(order.id).await.unwrap().unwrap();
+    assert_eq!(order.value.authorizations, [met]);
 }
