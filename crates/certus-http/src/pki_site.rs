@@ -14,8 +14,9 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
+use certus_acme::base64url;
 use certus_ca::{Ca, CaError};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::kept::Kept;
 use crate::limits;
@@ -106,44 +107,81 @@ fn shard_of(file: &str) -> Option<u32> {
     digits.parse().ok().filter(|shard| *shard < limits::MAX_SHARDS)
 }
 
-async fn root(State(open): State<Arc<Open>>) -> Response {
-    published("application/x-pem-file", open.site.root_pem.clone().into())
+async fn root(State(open): State<Arc<Open>>, asked: HeaderMap) -> Response {
+    PEM.published(&asked, open.site.root_pem.clone().into())
 }
 
-async fn issuer(State(open): State<Arc<Open>>, Path(file): Path<String>) -> Response {
+async fn issuer(State(open): State<Arc<Open>>, Path(file): Path<String>, asked: HeaderMap) -> Response {
     let Some(id) = file.strip_suffix(".cer") else { return absent() };
     if id == open.site.root_id {
-        return published("application/pkix-cert", open.site.root_der.clone().into());
+        return CERTIFICATE.published(&asked, open.site.root_der.clone().into());
     }
     let found = match open.site.ca.issuers().get(id) {
         Some(issuer) => Ok(Some(Bytes::copy_from_slice(issuer.certificate().der()))),
         None => open.former_issuer(id).await,
     };
-    answer("application/pkix-cert", found)
+    CERTIFICATE.answer(&asked, found)
 }
 
-async fn crl(State(open): State<Arc<Open>>, Path((issuer, file)): Path<(String, String)>) -> Response {
+async fn crl(
+    State(open): State<Arc<Open>>,
+    Path((issuer, file)): Path<(String, String)>,
+    asked: HeaderMap,
+) -> Response {
     let Some(shard) = shard_of(&file) else { return absent() };
     if issuer == open.site.root_id {
         let crl = open.site.root_crl.as_ref().filter(|_| shard == 0);
-        return answer("application/pkix-crl", Ok(crl.map(|crl| Bytes::copy_from_slice(crl))));
+        return LIST.answer(&asked, Ok(crl.map(|crl| Bytes::copy_from_slice(crl))));
     }
-    answer("application/pkix-crl", open.list(issuer, shard).await)
+    LIST.answer(&asked, open.list(issuer, shard).await)
 }
 
-fn answer(content_type: &'static str, found: Result<Option<Bytes>, CaError>) -> Response {
-    match found {
-        Ok(Some(body)) => published(content_type, body),
-        Ok(None) => absent(),
-        Err(error) => {
-            tracing::error!(%error, "a publication could not be read");
-            (StatusCode::SERVICE_UNAVAILABLE, "try again later\n").into_response()
+/// How a kind of publication is given out.
+struct Kind {
+    content_type: &'static str,
+    /// How long others may keep it.
+    cache_control: &'static str,
+}
+
+/// A day: what its name stands for never changes.
+const CERTIFICATE: Kind = Kind { content_type: "application/pkix-cert", cache_control: "public, max-age=86400" };
+/// An hour: another root takes longer to be handed round.
+const PEM: Kind = Kind { content_type: "application/x-pem-file", cache_control: "public, max-age=3600" };
+/// Seconds: with the 15 that it takes to sign a list, what was revoked is seen within a minute.
+const LIST: Kind = Kind { content_type: "application/pkix-crl", cache_control: "public, max-age=15" };
+
+impl Kind {
+    fn answer(&self, asked: &HeaderMap, found: Result<Option<Bytes>, CaError>) -> Response {
+        match found {
+            Ok(Some(body)) => self.published(asked, body),
+            Ok(None) => absent(),
+            Err(error) => {
+                tracing::error!(%error, "a publication could not be read");
+                (StatusCode::SERVICE_UNAVAILABLE, "try again later\n").into_response()
+            }
         }
     }
-}
 
-fn published(content_type: &'static str, body: Bytes) -> Response {
-    ([(header::CONTENT_TYPE, HeaderValue::from_static(content_type))], body).into_response()
+    /// The publication, or that it is what the client has already (RFC 9110 section 13.1.2).
+    fn published(&self, asked: &HeaderMap, body: Bytes) -> Response {
+        let tag = format!("\"{}\"", base64url::encode(&certus_pki::sha256(&body)));
+        let known = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+        let known = known.flat_map(|value| value.split(',')).any(|one| {
+            let one = one.trim();
+            one == "*" || one.strip_prefix("W/").unwrap_or(one) == tag
+        });
+        let headers = [
+            (header::CONTENT_TYPE, HeaderValue::from_static(self.content_type)),
+            (header::CACHE_CONTROL, HeaderValue::from_static(self.cache_control)),
+        ];
+        let mut response =
+            if known { (StatusCode::NOT_MODIFIED, headers).into_response() } else { (headers, body).into_response() };
+        // Base64url is always a header's value.
+        if let Ok(tag) = HeaderValue::try_from(tag) {
+            response.headers_mut().insert(header::ETAG, tag);
+        }
+        response
+    }
 }
 
 fn absent() -> Response {

@@ -95,6 +95,9 @@ impl Ca {
                 key.kind()
             )));
         }
+        if self.issuers().configured.iter().any(|issuer| issuer.certificate().public_key() == key) {
+            return Err(bad("the request's key is the authority's own; make a key for the certificate".to_owned()));
+        }
         // RFC 8555 section 11.1: not this account's key, nor any account's.
         let jwk = Jwk::from_public_key(key);
         let thumbprint = jwk.thumbprint();

@@ -77,6 +77,9 @@ pub struct NameRules {
 /// Suffixes of the list that the public DNS does not delegate to anybody: RFC 8375 and RFC 7686.
 const SPECIAL: [&str; 2] = ["home.arpa", "onion"];
 
+/// Where addresses are turned into names (RFC 1035 section 3.5, RFC 3596 section 2.5): no host is called so.
+const REVERSE: [&str; 2] = ["in-addr.arpa", "ip6.arpa"];
+
 impl NameRules {
     /// Judges a name. `public_only` is a profile's wish to certify names of the public DNS alone.
     ///
@@ -100,6 +103,12 @@ impl NameRules {
             }
             Identifier::Ip(_) => return Ok(()),
         };
+        // BR section 4.2.2.
+        if REVERSE.iter().any(|zone| name.as_str() == *zone || name.as_str().ends_with(&format!(".{zone}"))) {
+            return Err(format!(
+                "{identifier} is of a zone that turns addresses into names; ask for the address itself"
+            ));
+        }
         if !self.permit.is_empty() && !self.permit.iter().any(|pattern| pattern.permits(identifier)) {
             return Err(format!("this authority certifies the names of a list only, and {identifier} is not of it"));
         }
@@ -194,6 +203,18 @@ mod tests {
         let rules = NameRules::default();
         let asked = ["*.com", "*.co.uk", "*.ck", "*.example.com", "*.github.io", "*.corp", "com", "co.uk"];
         assert_eq!(admitted(&rules, false, &asked), ["*.example.com", "*.github.io", "*.corp", "com", "co.uk"]);
+    }
+
+    // conformance: BR-4.2-02
+    #[test]
+    fn names_that_stand_for_addresses_are_no_names() {
+        let zones = ["1.2.0.192.in-addr.arpa", "*.2.0.192.in-addr.arpa", "in-addr.arpa", "8.b.d.0.1.0.0.2.ip6.arpa"];
+        let asked = [&zones[..], &["notin-addr.arpa", "home.arpa", "ip6.arpa.example"]].concat();
+        for rules in
+            [NameRules::default(), NameRules { permit: patterns(&["arpa", "example"]), ..NameRules::default() }]
+        {
+            assert_eq!(admitted(&rules, false, &asked), ["notin-addr.arpa", "home.arpa", "ip6.arpa.example"]);
+        }
     }
 
     // conformance: BR-4.2-01

@@ -12,6 +12,7 @@ use crate::common::{World, assert_malformed, assert_refused, dns, order_for};
 
 // conformance: 8555-6.7-01 8555-6.7-03 8555-6.7-05 8555-6.7-07 8555-6.7-18 8555-6.7-20 8555-6.7-25 8555-6.7-26
 // conformance: 8555-6.7-27 8555-6.7.1-03
+// conformance: 9457-3-01 9457-3-02
 #[tokio::test(flavor = "multi_thread")]
 async fn every_refusal_is_a_problem_document_of_its_type() {
     let world = World::new().await;
@@ -166,6 +167,7 @@ async fn a_name_beyond_the_issuers_constraints_is_rejected() {
 }
 
 // conformance: 8555-6.7-23
+// conformance: 9457-3-04
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_of_our_own_says_nothing_of_our_insides() {
     let world = World::with(|setup| {

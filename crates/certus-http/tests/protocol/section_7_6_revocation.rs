@@ -52,6 +52,7 @@ fn later(world: &World) {
 }
 
 // conformance: 8555-6.7-06 8555-7.6-01 8555-7.6-08 8555-7.6-12 8555-7.6-18
+// conformance: BR-4.9-02
 #[tokio::test]
 async fn an_account_revokes_what_it_was_issued() {
     let world = World::new().await;
@@ -75,6 +76,7 @@ async fn an_account_revokes_what_it_was_issued() {
 }
 
 // conformance: 8555-6.7-10 8555-7.6-09 8555-7.6-10 8555-7.6-11 8555-7.6-13
+// conformance: BR-4.9-03
 #[tokio::test]
 async fn a_subscriber_gives_the_reasons_of_subscribers() {
     let world = World::new().await;
@@ -109,6 +111,7 @@ async fn a_subscriber_gives_the_reasons_of_subscribers() {
 }
 
 // conformance: 8555-6.2-29 8555-7.6-03 8555-7.6-14 8555-7.6-16
+// conformance: BR-6.1.1.3-10 BR-4.9-05
 #[tokio::test]
 async fn whoever_has_the_key_revokes_and_may_have_it_blocked() {
     let world = World::new().await;

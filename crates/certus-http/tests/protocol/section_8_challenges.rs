@@ -208,6 +208,7 @@ async fn a_problem_shows_little_of_what_was_fetched() {
     assert!(!detail.contains(&"0123456789".repeat(15)), "{detail}");
 }
 
+// conformance: BR-4.2.1-03
 #[tokio::test]
 async fn what_was_seen_is_kept() {
     let world = World::new().await;
