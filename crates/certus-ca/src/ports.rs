@@ -375,7 +375,7 @@ pub trait Store: Debug + Send + Sync {
     /// Keeps a new rule.
     async fn create_renewal_rule(&self, rule: &RenewalRule, audit: AuditEvent) -> Result<(), StoreError>;
 
-    /// The rules that hold at `now`, oldest first.
+    /// The rules that hold at `now`; what ends first is first.
     async fn active_renewal_rules(&self, now: Timestamp) -> Result<Vec<RenewalRule>, StoreError>;
 
     /// The rule of that id.

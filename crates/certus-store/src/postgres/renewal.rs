@@ -48,7 +48,7 @@ crate::sql! {
 
     RULE = rule!("WHERE id = $1");
     LIST = rule!("WHERE key > $1 ORDER BY key LIMIT $2");
-    ACTIVE = rule!("WHERE ended IS NULL AND ends > $1 ORDER BY key");
+    ACTIVE = rule!("WHERE ended IS NULL AND ends > $1 ORDER BY ends, key");
     // Serials are unique with each issuer.
     RENEWABLES = "SELECT certificates.id, accounts.id, issuers.id, serial, spki_sha256, profile, not_before, not_after,
         issued, revoked,

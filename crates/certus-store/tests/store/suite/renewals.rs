@@ -57,7 +57,7 @@ pub(crate) async fn a_rule_reads_back_as_it_was_made(subject: &Subject) {
     assert_eq!((listed.as_slice(), second.next), (rules.as_slice(), None));
 
     let active = async |now: Timestamp| store.active_renewal_rules(now).await.unwrap();
-    assert_eq!(active(NOW).await, rules);
+    assert_eq!(active(NOW).await, [rules[1].clone(), rules[0].clone()]);
     assert_eq!(active(rules[1].ends).await, rules[..1], "its time is over");
     let end = async |at| store.end_renewal_rule(rules[0].id, at, made::event(Action::RenewalRuleEnded, "rule")).await;
     end(NOW).await.unwrap();
