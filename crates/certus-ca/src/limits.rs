@@ -71,8 +71,10 @@ pub const MAX_RENEWAL_RULES: usize = 100;
 pub const MAX_EXPLANATION: usize = 1_024;
 /// How old the rules that one node goes by may be. It is nothing beside the hours after which clients ask again.
 pub const RENEWAL_RULES_KEPT: Duration = Duration::from_secs(2);
-/// What Retry-After says of renewal information, at most: a quarter of the day within which the worst of certificates are
-/// revoked (BR 4.9.1.1, RFC 9773 section 4.3.1), which leaves as long again to renew.
+/// What Retry-After says of renewal information, at most.
+///
+/// A quarter of the day within which the worst of certificates are revoked (BR 4.9.1.1, RFC 9773 section 4.3.1), which leaves
+/// as long again to renew.
 pub const RENEWAL_INFO_AFTER: Duration = Duration::from_secs(6 * 3600);
 /// The same, at least: clients treat less as a minute (RFC 9773 section 4.3.2).
 pub const RENEWAL_INFO_AFTER_LEAST: Duration = Duration::from_secs(60);

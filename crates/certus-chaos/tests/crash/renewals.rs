@@ -27,7 +27,7 @@ async fn killed(laboratory: &Laboratory, key: &KeyPair, wish: &mut NewOrder, fau
     let issued = client.obtain(&[&name], &laboratory.target).await.unwrap();
     let chain = CertificateChain::from_pem(&issued.chain_pem).unwrap();
     wish.replaces = Some(CertId::of(&chain.certificates()[0]).unwrap().to_string());
-    client.obtain_with(wish, &laboratory.target).await.expect_err("it was to be killed");
+    client.obtain_with(wish, &laboratory.target).await.unwrap_err();
     running.killed_itself(&laboratory.log()).await;
 }
 
