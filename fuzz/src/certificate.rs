@@ -36,6 +36,7 @@ pub(crate) fn sound(certificate: &Certificate) {
     for name in certificate.subject_names() {
         assert!(match name {
             SubjectName::Dns(name) => DnsName::parse(name.as_str()).as_ref() == Ok(name),
+            SubjectName::Wildcard(_) => SubjectName::parse_dns(&name.to_string()).as_ref() == Ok(name),
             SubjectName::Ip(_) => true,
         });
     }

@@ -35,6 +35,7 @@ fn request(der: &[u8]) -> Result<(), CsrError> {
     for name in request.names() {
         match name {
             SubjectName::Dns(name) => assert_eq!(DnsName::parse(name.as_str()).as_ref(), Ok(name)),
+            SubjectName::Wildcard(_) => assert_eq!(SubjectName::parse_dns(&name.to_string()).as_ref(), Ok(name)),
             SubjectName::Ip(address) => assert_eq!(address.to_string().parse().as_ref(), Ok(address)),
         }
     }

@@ -9,6 +9,7 @@
 pub mod der;
 pub mod seeds;
 
+mod cert_id;
 mod certificate;
 mod chain;
 mod crl;
@@ -17,6 +18,7 @@ mod jws;
 mod payload;
 mod text;
 
+pub use cert_id::cert_id;
 pub use certificate::certificate;
 pub use chain::chain;
 pub use crl::crl;
@@ -28,5 +30,12 @@ pub use payload::payload;
 pub type Check = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Check); 6] =
-    [("jws", jws), ("payload", payload), ("csr", csr), ("certificate", certificate), ("crl", crl), ("chain", chain)];
+pub const TARGETS: [(&str, Check); 7] = [
+    ("jws", jws),
+    ("payload", payload),
+    ("csr", csr),
+    ("certificate", certificate),
+    ("crl", crl),
+    ("chain", chain),
+    ("cert_id", cert_id),
+];

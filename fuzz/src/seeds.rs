@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use certus_acme::{Finalize, Jwk, Protected, base64url, jose};
+use certus_acme::{CertId, Finalize, Jwk, Protected, base64url, jose};
 use certus_pki::{
     CaSubject, Certificate, CertificateChain, CrlScope, DnsName, KeyAlgorithm, KeyPair, RevocationReason, RevokedEntry,
     SerialNumber, Timestamp, create_crl, create_intermediate, create_root,
@@ -38,6 +38,7 @@ pub fn of(target: &str) -> Vec<Seed> {
         "certificate" => certificates(),
         "crl" => crls(),
         "chain" => chains(),
+        "cert_id" => cert_ids(),
         other => panic!("there is no target {other:?}"),
     }
 }
@@ -214,5 +215,16 @@ fn chains() -> Vec<Seed> {
         seed("one", pem(vec![root.clone()])),
         seed("two", pem(vec![intermediate.clone(), root])),
         seed("line-ends", pem(vec![intermediate]).replace('\n', "\r\n")),
+    ]
+}
+
+fn cert_ids() -> Vec<Seed> {
+    let made = CertId::new(&[0xa5; 20], &SerialNumber::random()).expect("20 octets are a key identifier");
+    vec![
+        // The example of RFC 9773 section 4.1.
+        seed("example", "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE"),
+        seed("ours", made.to_string()),
+        seed("negative", "aYhba4dGQEHhs3uEe6CuLN4ByNQ.h2VDIQ"),
+        seed("zero", "AQ.AA"),
     ]
 }

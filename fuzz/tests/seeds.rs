@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use certus_acme::{
-    Account, AccountUpdate, Authorization, AuthorizationUpdate, Challenge, Directory, Finalize, FlattenedJws, Jwk,
-    NewAccount, NewOrder, Order, Problem, ProtectedHeader, strict_object,
+    Account, AccountUpdate, Authorization, AuthorizationUpdate, CertId, Challenge, Directory, Finalize, FlattenedJws,
+    Jwk, NewAccount, NewOrder, Order, Problem, ProtectedHeader, strict_object,
 };
 use certus_fuzz::{TARGETS, seeds};
 use certus_pki::{Certificate, CertificateChain, CertificateList, CertificationRequest};
@@ -35,6 +35,9 @@ fn every_seed_is_read() {
     }
     for seed in seeds::of("csr") {
         CertificationRequest::parse(&seed.octets).unwrap_or_else(|error| panic!("{}: {error:?}", seed.name));
+    }
+    for seed in seeds::of("cert_id") {
+        CertId::parse(str::from_utf8(&seed.octets).unwrap()).unwrap();
     }
     for seed in seeds::of("chain") {
         CertificateChain::from_pem(str::from_utf8(&seed.octets).unwrap()).unwrap();

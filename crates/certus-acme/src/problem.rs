@@ -45,6 +45,8 @@ macro_rules! kinds {
 kinds! {
     /// The account named by `kid` or by its key does not exist.
     AccountDoesNotExist => "accountDoesNotExist", 400;
+    /// The certificate to be replaced has been replaced already (RFC 9773 section 7.4).
+    AlreadyReplaced => "alreadyReplaced", 409;
     /// The certificate to be revoked is revoked already.
     AlreadyRevoked => "alreadyRevoked", 400;
     /// The certification request is not acceptable.
@@ -239,6 +241,7 @@ mod tests {
         // The registry of RFC 8555 section 9.7.4.
         let registered = [
             "accountDoesNotExist",
+            "alreadyReplaced",
             "alreadyRevoked",
             "badCSR",
             "badNonce",

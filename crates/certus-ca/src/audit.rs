@@ -91,6 +91,10 @@ actions! {
     CertificateRevoked => "certificate.revoked";
     /// A key was blocked; the object is SHA-256 of its subjectPublicKeyInfo.
     KeyBlocked => "key.blocked";
+    /// The time to renew was moved for a set of certificates; the object is the rule.
+    RenewalsAdvanced => "renewals.advanced";
+    /// A rule that moves times to renew was ended.
+    RenewalRuleEnded => "renewals.ended";
     /// Issuing failed for good.
     IssuanceFailed => "issuance.failed";
     /// A process took up a job that nobody held.

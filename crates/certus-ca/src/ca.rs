@@ -1,7 +1,7 @@
 //! The authority: one short method for each thing a client or an operator may ask of it.
 //!
 //! Split by resource: `ca/account.rs`, `ca/order.rs`, `ca/authorization.rs`, `ca/finalize.rs`, `ca/certificate.rs`,
-//! `ca/revocation.rs`, `ca/binding.rs`.
+//! `ca/revocation.rs`, `ca/renewal.rs`, `ca/binding.rs`.
 
 mod account;
 mod authorization;
@@ -9,6 +9,7 @@ mod binding;
 mod certificate;
 mod finalize;
 mod order;
+mod renewal;
 mod revocation;
 
 use std::collections::BTreeMap;
@@ -27,12 +28,14 @@ use crate::keep;
 use crate::limits;
 use crate::nonce::{NonceBook, Nonces};
 use crate::ports::{Process, Store, StoreError, Validator};
+use crate::renewals::Renewals;
 use crate::state::Authorization;
 use crate::vault::Vault;
 use crate::work::Work;
 
 pub use account::{KeyChanged, Opened};
 pub use certificate::{Download, OWN_LIFETIME, OWN_PROFILE, OwnCertificateError};
+pub use renewal::{Advance, Renewal};
 pub use revocation::Revoker;
 
 /// What an authority is made of.
@@ -81,6 +84,7 @@ pub(crate) struct Inner {
     pub(crate) work: Work,
     pub(crate) vault: Arc<dyn Vault>,
     pub(crate) service: Service,
+    pub(crate) renewals: Renewals,
 }
 
 impl Ca {
@@ -109,6 +113,7 @@ impl Ca {
             work: Work::new(),
             vault,
             service,
+            renewals: Renewals::default(),
         };
         Ok(Self(Arc::new(inner)))
     }

@@ -74,6 +74,10 @@ id! {
     BindingKeyId
 }
 id! {
+    /// Names a rule that moves times to renew.
+    RenewalRuleId
+}
+id! {
     /// Names a challenge.
     ChallengeId
 }

@@ -16,6 +16,7 @@ pub mod limits;
 pub mod nonce;
 mod policy;
 pub mod ports;
+mod renewals;
 pub mod state;
 pub mod vault;
 mod work;

@@ -69,6 +69,25 @@ pub const KEEP_EXPIRED: Duration = Duration::from_secs(30 * 24 * 3600);
 pub const REAP_BATCH: u32 = 500;
 /// Names, suffixes and profiles of one key of external account binding.
 pub const MAX_BINDING_NAMES: usize = 100;
+/// Values of each kind in one rule that moves times to renew.
+pub const MAX_SELECTED: usize = 100;
+/// Rules that move times to renew at once: each is held against every certificate that is asked for.
+pub const MAX_RENEWAL_RULES: usize = 100;
+/// Octets of the URL that explains such a rule; clients log it.
+pub const MAX_EXPLANATION: usize = 1_024;
+/// How old the rules that one node goes by may be. It is nothing beside the hours after which clients ask again.
+pub const RENEWAL_RULES_KEPT: Duration = Duration::from_secs(2);
+/// What Retry-After says of renewal information, at most.
+///
+/// A quarter of the day within which the worst of certificates are revoked (BR 4.9.1.1, RFC 9773 section 4.3.1), which leaves
+/// as long again to renew.
+pub const RENEWAL_INFO_AFTER: Duration = Duration::from_secs(6 * 3600);
+/// The same, at least: clients treat less as a minute (RFC 9773 section 4.3.2).
+pub const RENEWAL_INFO_AFTER_LEAST: Duration = Duration::from_secs(60);
+/// The same of a certificate that has ended, which nobody has reason to ask for again (RFC 9773 section 4.3).
+pub const RENEWAL_INFO_AFTER_END: Duration = Duration::from_secs(24 * 3600);
+/// How far back a time lies that tells clients to renew at once: their clocks may be slow by as much.
+pub const RENEW_AT_ONCE: Duration = Duration::from_secs(3600);
 /// How long a CRL is good (Baseline Requirements 7.2: at most 10 days).
 pub const CRL_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 /// The age at which a CRL is replaced: daily, which leaves six days to mend a signer.

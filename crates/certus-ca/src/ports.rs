@@ -13,11 +13,13 @@ use certus_acme::{ChallengeType, Identifier, Problem, Thumbprint, Token};
 use certus_pki::{RevokedEntry, SerialNumber, Timestamp};
 
 use crate::audit::AuditEvent;
-use crate::id::{AccountId, AuthorizationId, BindingKeyId, CertificateId, ChallengeId, OrderId, ProcessId};
+use crate::id::{
+    AccountId, AuthorizationId, BindingKeyId, CertificateId, ChallengeId, OrderId, ProcessId, RenewalRuleId,
+};
 use crate::job::{Job, Lease, LeasedJob};
 use crate::state::{
-    Account, Authorization, BindingEntry, BindingKey, Intent, IssuedCertificate, KnownCertificate, Order, Revocation,
-    ValidatedControl,
+    Account, Authorization, BindingEntry, BindingKey, Intent, IssuedCertificate, KnownCertificate, Order, Renewable,
+    RenewalRule, Revocation, ValidatedControl,
 };
 
 /// How often something has been written; grows by one with each write.
@@ -214,7 +216,8 @@ pub trait Store: Debug + Send + Sync {
         now: Timestamp,
     ) -> Result<Vec<Authorization>, StoreError>;
 
-    /// Keeps a new order and its new authorizations; others that it names are there already.
+    /// Keeps a new order and its new authorizations; others that it names are there already. `Conflict` also when the
+    /// certificate that it replaces is replaced ([`Self::is_replaced`], when the order is made).
     async fn open_order(
         &self,
         order: &Order,
@@ -300,7 +303,7 @@ pub trait Store: Debug + Send + Sync {
     /// revoked or has no certificate left: other orders' intents without an outcome count as certificates.
     async fn record_intent(&self, lease: Lease, intent: &Intent, audit: AuditEvent) -> Result<(), StoreError>;
 
-    /// Keeps the certificate of an intent, the order that has it now, the evidence it rests on (that of the order's
+    /// Keeps the certificate of an intent, also as what replaces the one that its order names, the order that has it now, the evidence it rests on (that of the order's
     /// authorizations), and that the job is done.
     async fn complete_issuance(
         &self,
@@ -374,6 +377,29 @@ pub trait Store: Debug + Send + Sync {
 
     /// How a shard stands.
     async fn shard_state(&self, issuer: &str, shard: u32) -> Result<ShardState, StoreError>;
+
+    // --- renewing -------------------------------------------------------------------------------------------------
+
+    /// What decides when certificates of that serial should be renewed, whoever issued them.
+    async fn renewables(&self, serial: &SerialNumber) -> Result<Vec<Renewable>, StoreError>;
+
+    /// Whether a certificate was replaced, or an order that may still come to a certificate at `now` is to replace it.
+    async fn is_replaced(&self, certificate: CertificateId, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Keeps a new rule.
+    async fn create_renewal_rule(&self, rule: &RenewalRule, audit: AuditEvent) -> Result<(), StoreError>;
+
+    /// The rules that hold at `now`; what ends first is first.
+    async fn active_renewal_rules(&self, now: Timestamp) -> Result<Vec<RenewalRule>, StoreError>;
+
+    /// The rule of that id.
+    async fn renewal_rule(&self, id: RenewalRuleId) -> Result<Option<RenewalRule>, StoreError>;
+
+    /// Rules by the order they were made in, at most `limit`.
+    async fn renewal_rules(&self, after: Option<i64>, limit: u32) -> Result<Page<RenewalRule>, StoreError>;
+
+    /// Ends a rule. `Conflict` when it was ended before or is not there.
+    async fn end_renewal_rule(&self, id: RenewalRuleId, at: Timestamp, audit: AuditEvent) -> Result<(), StoreError>;
 
     // --- jobs and processes ---------------------------------------------------------------------------------------
 

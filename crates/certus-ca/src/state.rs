@@ -9,6 +9,7 @@ pub mod binding;
 pub mod certificate;
 pub mod challenge;
 pub mod order;
+pub mod renewal;
 
 #[cfg(test)]
 mod tests;
@@ -18,4 +19,5 @@ pub use authorization::{Authorization, ValidatedControl};
 pub use binding::{AccountBinding, BindingEntry, BindingKey, BindingScope, BindingUse};
 pub use certificate::{Intent, IssuedCertificate, KnownCertificate, Revocation};
 pub use challenge::{Challenge, ChallengeState, Evidence, Hop, Perspective, Retry};
-pub use order::{Order, OrderState};
+pub use order::{Order, OrderState, Replaces};
+pub use renewal::{Renewable, RenewalRule, SelectedName, Selection, Window};

@@ -8,6 +8,7 @@ mod challenge;
 mod directory;
 mod key_change;
 mod order;
+mod renewal_info;
 mod revocation;
 
 use axum::Router;
@@ -32,6 +33,7 @@ pub(crate) const NEW_ACCOUNT: &str = "/acme/new-account";
 pub(crate) const NEW_ORDER: &str = "/acme/new-order";
 pub(crate) const KEY_CHANGE: &str = "/acme/key-change";
 pub(crate) const REVOKE_CERT: &str = "/acme/revoke-cert";
+pub(crate) const RENEWAL_INFO: &str = "/acme/renewal-info";
 pub(crate) const NEW_AUTHZ: &str = "/acme/new-authz";
 
 /// What handlers work with.
@@ -64,6 +66,8 @@ pub fn acme(ca: Ca, urls: Urls) -> Router {
         .route("/acme/chall/{id}", post(challenge::challenge))
         .route("/acme/cert/{id}", post(certificate::read))
         .route("/acme/cert/{id}/{chain}", post(certificate::read_alternate))
+        .route(RENEWAL_INFO, get(renewal_info::of_nothing))
+        .route("/acme/renewal-info/{id}", get(renewal_info::read))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .layer(axum::middleware::from_fn_with_state(app.clone(), edge::edge))
@@ -75,9 +79,10 @@ async fn not_found() -> ErrorResponse {
     ErrorResponse::with_status(ProblemKind::Malformed, StatusCode::NOT_FOUND, detail)
 }
 
-/// RFC 8555 section 6.3: GET is for the directory and newNonce alone.
+/// RFC 8555 section 6.3, RFC 9773 section 4.1: GET is for the directory, newNonce and renewal information alone.
 async fn wrong_method() -> ErrorResponse {
-    let detail = "this method is not for this resource; resources are read by POST-as-GET (RFC 8555 section 6.3)";
+    let detail = "this method is not for this resource; resources are read by POST-as-GET (RFC 8555 section 6.3), renewal information \
+                  by GET";
     ErrorResponse::with_status(ProblemKind::Malformed, StatusCode::METHOD_NOT_ALLOWED, detail)
 }
 

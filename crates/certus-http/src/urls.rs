@@ -1,5 +1,6 @@
 //! The URLs of an authority: `{external_url}/acme/{acct,order,authz,chall,cert}/{id}`; a certificate's further chains are
-//! numbered from 1 beneath its own, an account's orders are listed at `orders` beneath its own.
+//! numbered from 1 beneath its own, an account's orders are listed at `orders` beneath its own. Renewal information is at
+//! `/acme/renewal-info/{certID}`.
 //!
 //! They are made of the external URL alone, never of a request's Host header, so that a URL signed today is the URL of
 //! tomorrow whatever stands in between.

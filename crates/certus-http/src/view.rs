@@ -38,7 +38,7 @@ pub(crate) fn order(urls: &Urls, found: &OrderAndAuthorizations, now: Timestamp)
         identifiers: order.identifiers.iter().map(acme::Identifier::to_raw).collect(),
         not_before: order.validity.not_before.map(Timestamp::rfc3339),
         not_after: order.validity.not_after.map(Timestamp::rfc3339),
-        replaces: None,
+        replaces: order.replaces.as_ref().map(|replaces| replaces.named.to_string()),
         profile: Some(order.profile.clone()),
         error: order.error(authorizations, now),
         authorizations: order.authorizations.iter().map(|id| urls.authorization(*id)).collect(),

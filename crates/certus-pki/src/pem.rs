@@ -42,6 +42,13 @@ pub fn encode(label: &str, der: &[u8]) -> String {
     pem
 }
 
+/// The DER of the one block of this label; `None` unless the text is that and nothing else.
+#[must_use]
+pub fn decode_one(label: &str, pem: &str) -> Option<Vec<u8>> {
+    let mut blocks = decode(label, pem).ok()?;
+    blocks.pop().filter(|_| blocks.is_empty())
+}
+
 /// The DER of every block; all have this label, and there is at least one.
 pub(crate) fn decode(label: &str, pem: &str) -> Result<Vec<Vec<u8>>, PemError> {
     let begin = format!("-----BEGIN {label}-----");
@@ -88,6 +95,9 @@ mod tests {
             let der = vec![0xa5; length];
             let pem = encode("CERTIFICATE", &der);
             assert!(pem.lines().all(|line| line.len() <= 64));
+            assert_eq!(decode_one("CERTIFICATE", &pem), Some(der.clone()));
+            assert_eq!(decode_one("CERTIFICATE", &format!("{pem}{pem}")), None);
+            assert_eq!(decode_one("PUBLIC KEY", &pem), None);
             assert_eq!(decode("CERTIFICATE", &format!("{pem}{pem}")), Ok(vec![der.clone(), der]));
         }
     }

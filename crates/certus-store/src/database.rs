@@ -5,14 +5,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use certus_acme::{Identifier, Thumbprint};
 use certus_ca::audit::AuditEvent;
-use certus_ca::id::{AccountId, AuthorizationId, BindingKeyId, CertificateId, ChallengeId, OrderId, ProcessId};
+use certus_ca::id::{
+    AccountId, AuthorizationId, BindingKeyId, CertificateId, ChallengeId, OrderId, ProcessId, RenewalRuleId,
+};
 use certus_ca::job::{Job, Lease, LeasedJob, Task};
 use certus_ca::ports::{
     AuditEntry, CertificateEntry, CertificateKey, IntentOutcome, OpenCounts, OrderAndAuthorizations, OrderPage, Page,
     Process, ShardState, Store, StoreError, Stored, StoredCrl, Version,
 };
 use certus_ca::state::{
-    Account, Authorization, BindingEntry, BindingKey, Intent, IssuedCertificate, KnownCertificate, Order, Revocation,
+    Account, Authorization, BindingEntry, BindingKey, Intent, IssuedCertificate, KnownCertificate, Order, Renewable,
+    RenewalRule, Revocation,
 };
 use certus_pki::{RevokedEntry, SerialNumber, Timestamp};
 
@@ -278,6 +281,34 @@ impl Store for Database {
 
     async fn block_key(&self, spki_sha256: &[u8; 32], audit: AuditEvent) -> Result<(), StoreError> {
         self.write(Operation::BlockKey { spki_sha256: *spki_sha256, at: audit.at }, audit).await
+    }
+
+    async fn renewables(&self, serial: &SerialNumber) -> Result<Vec<Renewable>, StoreError> {
+        self.reads.renewables(serial).await
+    }
+
+    async fn is_replaced(&self, certificate: CertificateId, now: Timestamp) -> Result<bool, StoreError> {
+        self.reads.is_replaced(certificate, now).await
+    }
+
+    async fn create_renewal_rule(&self, rule: &RenewalRule, audit: AuditEvent) -> Result<(), StoreError> {
+        self.write(Operation::CreateRenewalRule { rule: rule.clone() }, audit).await
+    }
+
+    async fn active_renewal_rules(&self, now: Timestamp) -> Result<Vec<RenewalRule>, StoreError> {
+        self.reads.active_renewal_rules(now).await
+    }
+
+    async fn renewal_rule(&self, id: RenewalRuleId) -> Result<Option<RenewalRule>, StoreError> {
+        self.reads.renewal_rule(id).await
+    }
+
+    async fn renewal_rules(&self, after: Option<i64>, limit: u32) -> Result<Page<RenewalRule>, StoreError> {
+        self.reads.renewal_rules(after, limit).await
+    }
+
+    async fn end_renewal_rule(&self, id: RenewalRuleId, at: Timestamp, audit: AuditEvent) -> Result<(), StoreError> {
+        self.write(Operation::EndRenewalRule { id, at }, audit).await
     }
 
     async fn register_process(&self, process: &Process, audit: AuditEvent) -> Result<(), StoreError> {

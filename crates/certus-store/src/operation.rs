@@ -6,12 +6,12 @@
 use std::time::Duration;
 
 use certus_ca::audit::{Action, AuditEvent};
-use certus_ca::id::{BindingKeyId, ChallengeId, ProcessId};
+use certus_ca::id::{BindingKeyId, ChallengeId, ProcessId, RenewalRuleId};
 use certus_ca::job::{Job, Lease, LeasedJob};
 use certus_ca::ports::{Process, StoreError, StoredCrl, Version};
 use certus_ca::state::{
     Account, Authorization, BindingKey, Challenge, ChallengeState, Intent, IssuedCertificate, KnownCertificate, Order,
-    Revocation,
+    RenewalRule, Revocation,
 };
 use certus_pki::Timestamp;
 use tokio::sync::{mpsc, oneshot};
@@ -111,6 +111,13 @@ pub(crate) enum Operation {
     },
     BlockKey {
         spki_sha256: [u8; 32],
+        at: Timestamp,
+    },
+    CreateRenewalRule {
+        rule: RenewalRule,
+    },
+    EndRenewalRule {
+        id: RenewalRuleId,
         at: Timestamp,
     },
     RegisterProcess {

@@ -17,6 +17,7 @@ mod migrate;
 mod order;
 mod read_rows;
 mod readers;
+mod renewal;
 mod sql_authority;
 mod sql_issuance;
 mod sql_job;
@@ -59,6 +60,7 @@ pub(crate) fn statements() -> Vec<&'static str> {
         binding::ALL,
         batch::ALL,
         migrate::ALL,
+        renewal::ALL,
         sql_authority::ALL,
         sql_issuance::ALL,
         sql_job::ALL,

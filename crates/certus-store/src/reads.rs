@@ -4,13 +4,17 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use certus_acme::{Identifier, Thumbprint};
-use certus_ca::id::{AccountId, AuthorizationId, BindingKeyId, CertificateId, ChallengeId, OrderId, ProcessId};
+use certus_ca::id::{
+    AccountId, AuthorizationId, BindingKeyId, CertificateId, ChallengeId, OrderId, ProcessId, RenewalRuleId,
+};
 use certus_ca::job::Lease;
 use certus_ca::ports::{
     AuditEntry, CertificateEntry, CertificateKey, IntentOutcome, OpenCounts, OrderAndAuthorizations, OrderPage, Page,
     ShardState, StoreError, Stored, StoredCrl,
 };
-use certus_ca::state::{Account, Authorization, BindingEntry, IssuedCertificate, KnownCertificate};
+use certus_ca::state::{
+    Account, Authorization, BindingEntry, IssuedCertificate, KnownCertificate, Renewable, RenewalRule,
+};
 use certus_pki::{RevokedEntry, SerialNumber, Timestamp};
 
 /// The reading half of [`certus_ca::ports::Store`], method for method.
@@ -50,6 +54,11 @@ pub(crate) trait Reads: Debug + Send + Sync {
     async fn key_blocked(&self, spki_sha256: &[u8; 32]) -> Result<bool, StoreError>;
     async fn revoked(&self, issuer: &str, shard: u32, ends_from: Timestamp) -> Result<Vec<RevokedEntry>, StoreError>;
     async fn shard_state(&self, issuer: &str, shard: u32) -> Result<ShardState, StoreError>;
+    async fn renewables(&self, serial: &SerialNumber) -> Result<Vec<Renewable>, StoreError>;
+    async fn is_replaced(&self, certificate: CertificateId, now: Timestamp) -> Result<bool, StoreError>;
+    async fn active_renewal_rules(&self, now: Timestamp) -> Result<Vec<RenewalRule>, StoreError>;
+    async fn renewal_rule(&self, id: RenewalRuleId) -> Result<Option<RenewalRule>, StoreError>;
+    async fn renewal_rules(&self, after: Option<i64>, limit: u32) -> Result<Page<RenewalRule>, StoreError>;
     /// Whether [`certus_ca::ports::Store::lease_jobs`] would find something; asked first, so that looking writes nothing.
     async fn has_free_jobs(&self) -> Result<bool, StoreError>;
     async fn leases(&self, process: ProcessId) -> Result<Vec<Lease>, StoreError>;

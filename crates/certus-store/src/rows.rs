@@ -9,6 +9,7 @@ mod binding;
 mod certificate;
 mod job;
 mod order;
+mod renewal;
 
 use certus_ca::ports::{StoreError, Version};
 use certus_pki::Timestamp;
@@ -24,6 +25,7 @@ pub(crate) use certificate::{
 };
 pub(crate) use job::{JobRow, lease};
 pub(crate) use order::{IdentifierRow, OrderFacts, OrderRow, order_page};
+pub(crate) use renewal::{RenewableRow, RuleRow};
 
 /// Where a row stands, for errors about it.
 #[derive(Debug, Clone, Copy)]

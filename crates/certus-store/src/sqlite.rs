@@ -15,6 +15,7 @@ mod read_order;
 mod read_revocation;
 mod readers;
 mod recent;
+mod renewal;
 mod write_account;
 mod write_authority;
 mod write_issuance;
@@ -86,6 +87,7 @@ pub(crate) fn statements() -> Vec<&'static str> {
         read_order::ALL,
         read_revocation::ALL,
         readers::ALL,
+        renewal::ALL,
         write_account::ALL,
         write_authority::ALL,
         write_issuance::ALL,

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use certus_acme::{
     Account, Authorization, Challenge, Directory, Finalize, Jwk, KeyAuthorization, NewAccount, NewOrder, Order,
-    ProblemKind, Protected, RawIdentifier, Token, sign,
+    ProblemKind, Protected, RawIdentifier, RenewalInfo, Token, sign,
 };
 use certus_pki::{CryptoError, KeyAlgorithm, KeyPair};
 use serde::Serialize;
@@ -319,6 +319,18 @@ impl TestClient {
     pub async fn new_order_with(&self, wish: &NewOrder) -> Result<Resource<Order>, ClientError> {
         let url = &self.directory.new_order;
         resource(url, self.post(url, wish).await?)
+    }
+
+    /// When a certificate with this id should be renewed (RFC 9773 section 4.1).
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`] when the answer is no renewal information.
+    pub async fn renewal_info(&self, cert_id: &str) -> Result<Resource<RenewalInfo>, ClientError> {
+        let url = format!("{}/{cert_id}", self.directory.renewal_info.as_deref().unwrap_or_default());
+        let fault = |source| ClientError::Http { url: url.clone(), source };
+        let answer = self.http.send("GET", &url, &[("user-agent", USER_AGENT)], Bytes::new()).await.map_err(fault)?;
+        resource(&url, answer)
     }
 
     /// Reads an order.

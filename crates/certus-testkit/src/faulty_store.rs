@@ -13,14 +13,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use certus_acme::{Identifier, Thumbprint};
 use certus_ca::audit::AuditEvent;
-use certus_ca::id::{AccountId, AuthorizationId, BindingKeyId, CertificateId, ChallengeId, OrderId, ProcessId};
+use certus_ca::id::{
+    AccountId, AuthorizationId, BindingKeyId, CertificateId, ChallengeId, OrderId, ProcessId, RenewalRuleId,
+};
 use certus_ca::job::{Job, Lease, LeasedJob};
 use certus_ca::ports::{
     AuditEntry, CertificateEntry, CertificateKey, IntentOutcome, OpenCounts, OrderAndAuthorizations, OrderPage, Page,
     Process, ShardState, Store, StoreError, Stored, StoredCrl, Version,
 };
 use certus_ca::state::{
-    Account, Authorization, BindingEntry, BindingKey, Intent, IssuedCertificate, KnownCertificate, Order, Revocation,
+    Account, Authorization, BindingEntry, BindingKey, Intent, IssuedCertificate, KnownCertificate, Order, Renewable,
+    RenewalRule, Revocation,
 };
 use certus_pki::{RevokedEntry, SerialNumber, Timestamp};
 
@@ -46,6 +49,8 @@ pub const COMMIT_POINTS: &[&str] = &[
     "load_certificates",
     "revoke",
     "block_key",
+    "create_renewal_rule",
+    "end_renewal_rule",
     "register_process",
     "heartbeat",
     "retire_process",
@@ -452,6 +457,40 @@ impl Store for FaultyStore {
         self.fault("block_key", Moment::Before)?;
         let done = self.inner.block_key(spki_sha256, audit).await;
         self.fault("block_key", Moment::After)?;
+        done
+    }
+
+    async fn renewables(&self, serial: &SerialNumber) -> Result<Vec<Renewable>, StoreError> {
+        self.inner.renewables(serial).await
+    }
+
+    async fn is_replaced(&self, certificate: CertificateId, now: Timestamp) -> Result<bool, StoreError> {
+        self.inner.is_replaced(certificate, now).await
+    }
+
+    async fn create_renewal_rule(&self, rule: &RenewalRule, audit: AuditEvent) -> Result<(), StoreError> {
+        self.fault("create_renewal_rule", Moment::Before)?;
+        let done = self.inner.create_renewal_rule(rule, audit).await;
+        self.fault("create_renewal_rule", Moment::After)?;
+        done
+    }
+
+    async fn active_renewal_rules(&self, now: Timestamp) -> Result<Vec<RenewalRule>, StoreError> {
+        self.inner.active_renewal_rules(now).await
+    }
+
+    async fn renewal_rule(&self, id: RenewalRuleId) -> Result<Option<RenewalRule>, StoreError> {
+        self.inner.renewal_rule(id).await
+    }
+
+    async fn renewal_rules(&self, after: Option<i64>, limit: u32) -> Result<Page<RenewalRule>, StoreError> {
+        self.inner.renewal_rules(after, limit).await
+    }
+
+    async fn end_renewal_rule(&self, id: RenewalRuleId, at: Timestamp, audit: AuditEvent) -> Result<(), StoreError> {
+        self.fault("end_renewal_rule", Moment::Before)?;
+        let done = self.inner.end_renewal_rule(id, at, audit).await;
+        self.fault("end_renewal_rule", Moment::After)?;
         done
     }
 

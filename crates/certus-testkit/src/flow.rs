@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use certus_acme::{Authorization, AuthorizationStatus, ChallengeType, Order, OrderStatus};
+use certus_acme::{Authorization, AuthorizationStatus, ChallengeType, NewOrder, Order, OrderStatus};
 use certus_pki::{KeyAlgorithm, KeyPair};
 use serde::Serialize;
 
@@ -46,8 +46,26 @@ impl TestClient {
     ///
     /// [`ClientError`]: the first answer that does not lead on.
     pub async fn obtain_for(&self, names: &[&str], target: &Http01Target, key: KeyPair) -> Result<Issued, ClientError> {
-        let request = csr(names, &key, &CsrOptions::default())?;
-        let order = self.new_order(names).await?;
+        self.obtain_by(self.new_order(names).await?, target, key).await
+    }
+
+    /// [`Self::obtain`] by an order of one's own.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`]: the first answer that does not lead on.
+    pub async fn obtain_with(&self, wish: &NewOrder, target: &Http01Target) -> Result<Issued, ClientError> {
+        self.obtain_by(self.new_order_with(wish).await?, target, KeyPair::generate(KeyAlgorithm::EcP256)?).await
+    }
+
+    async fn obtain_by(
+        &self,
+        order: Resource<Order>,
+        target: &Http01Target,
+        key: KeyPair,
+    ) -> Result<Issued, ClientError> {
+        let names: Vec<&str> = order.value.identifiers.iter().map(|one| one.value.as_str()).collect();
+        let request = csr(&names, &key, &CsrOptions::default())?;
         let order = self.authorize(&order, target).await?;
         let order = self.finalize(&order.value, &request).await?;
         let order = self.issued(order).await?;

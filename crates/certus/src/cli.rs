@@ -3,6 +3,7 @@
 #![expect(clippy::doc_markdown, reason = "what is said of a flag is printed as help, where Markdown is noise")]
 
 pub(crate) mod eab;
+pub(crate) mod renewals;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -59,6 +60,7 @@ impl Cli {
                 | CaCommand::Status(args) => args.json,
                 CaCommand::Certificates(args) => args.at.json,
                 CaCommand::Eab { command } => command.json(),
+                CaCommand::Renewals { command } => command.json(),
                 CaCommand::Revoke(args) => args.at.json,
                 CaCommand::Keys { command: KeysCommand::Block(args) } => args.at.json,
             },
@@ -115,6 +117,11 @@ Example:
     Eab {
         #[command(subcommand)]
         command: eab::EabCommand,
+    },
+    /// Has clients renew certificates earlier than they would
+    Renewals {
+        #[command(subcommand)]
+        command: renewals::RenewalsCommand,
     },
     /// Revokes a certificate of the running authority
     Revoke(RevokeArgs),

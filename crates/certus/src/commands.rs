@@ -5,6 +5,7 @@ mod check;
 mod eab;
 mod init;
 mod move_url;
+mod renewals;
 mod revoke;
 mod serve;
 mod status;
@@ -36,6 +37,7 @@ pub(crate) fn run(cli: Cli, hooks: Hooks) -> anyhow::Result<Exit> {
                 CaCommand::Revoke(args) => revoke::revoke(&args).await,
                 CaCommand::Keys { command: KeysCommand::Block(args) } => revoke::block(&args).await,
                 CaCommand::Eab { command } => eab::run(&command).await,
+                CaCommand::Renewals { command } => renewals::run(&command).await,
             },
         }
     });

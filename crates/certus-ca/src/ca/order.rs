@@ -4,6 +4,7 @@ use certus_acme::order::NewOrder;
 use certus_acme::{Identifier, ProblemKind};
 use certus_pki::{Timestamp, Validity};
 
+use super::renewal::already_replaced;
 use super::{Ca, account_event};
 use crate::audit::Action;
 use crate::error::CaError;
@@ -11,7 +12,7 @@ use crate::id::{OrderId, RequestId};
 use crate::issuers::{Issuers, ProfileRule};
 use crate::limits;
 use crate::policy;
-use crate::ports::{OrderAndAuthorizations, OrderPage, Stored};
+use crate::ports::{OrderAndAuthorizations, OrderPage, StoreError, Stored};
 use crate::state::{Account, Authorization, Order};
 
 impl Ca {
@@ -20,7 +21,8 @@ impl Ca {
     /// # Errors
     ///
     /// What the identifiers are refused for, also by the key that the account is bound to; `invalidProfile`; `malformed` for
-    /// dates and members that would not be honoured; `rateLimited` when too much is open.
+    /// dates and members that would not be honoured; `alreadyReplaced`, and what else `replaces` is refused for (RFC 9773
+    /// section 5); `rateLimited` when too much is open.
     pub async fn new_order(
         &self,
         request: RequestId,
@@ -43,13 +45,14 @@ impl Ca {
         // RFC 8555 section 7.4: what cannot be done is refused, never dropped.
         let validity = wished_validity(wish)?;
         rule.permits_validity(&validity, self.now()).map_err(|error| CaError::malformed(error.to_string()))?;
-        if wish.replaces.is_some() {
-            return Err(CaError::malformed("replaces needs renewalInfo, which this directory does not offer"));
-        }
         let identifiers = policy::identifiers::check(&wish.identifiers, rule, |one| self.admits(rule, one))?;
         if let Some(problem) = self.binding_refusal(account, &identifiers, Some(name)).await? {
             return Err(CaError::Refused(problem));
         }
+        let predecessor = match &wish.replaces {
+            Some(named) => Some(self.predecessor(account, named, &identifiers).await?),
+            None => None,
+        };
         let now = self.now();
         let store = &self.inner().store;
         let wanted = u64::try_from(identifiers.len()).unwrap_or(u64::MAX);
@@ -91,8 +94,13 @@ impl Ca {
         // An order is worth nothing without its proofs.
         let expires = authorizations.iter().map(|one| one.expires).min().unwrap_or(lapses).min(lapses);
         let order = Order::open(account.id, name.to_owned(), &authorizations, now, expires).with_validity(validity);
+        let order = order.with_replaces(predecessor.map(|found| found.replaces));
         let audit = account_event(now, account.id, Action::OrderOpened, order.id, request);
-        store.open_order(&order, &new, audit).await?;
+        match store.open_order(&order, &new, audit).await {
+            // Another order for the same certificate came in between.
+            Err(StoreError::Conflict) if order.replaces.is_some() => return Err(already_replaced()),
+            kept => kept?,
+        }
         Ok(OrderAndAuthorizations { order, authorizations })
     }
 

@@ -29,7 +29,7 @@ impl NamePattern {
     }
 
     /// Whether a certificate for the identifier would be good for a name of this pattern.
-    fn denies(&self, identifier: &Identifier) -> bool {
+    pub(crate) fn denies(&self, identifier: &Identifier) -> bool {
         let (Self::Exactly(denied) | Self::Within(denied)) = self;
         let stands_for_it = match identifier {
             // RFC 6125 section 6.4.3: for one label.

@@ -19,7 +19,7 @@
 //!   valid             invalid
 //! ```
 
-use certus_acme::{AuthorizationStatus, Identifier, OrderStatus, Problem, ProblemKind, Subproblem};
+use certus_acme::{AuthorizationStatus, CertId, Identifier, OrderStatus, Problem, ProblemKind, Subproblem};
 use certus_pki::{AuthorizedNames, PublicKey, Timestamp, Validity};
 
 use super::authorization::Authorization;
@@ -44,8 +44,19 @@ pub struct Order {
     pub created: Timestamp,
     /// Until when it can be finalized.
     pub expires: Timestamp,
+    /// The certificate that its own is to replace (RFC 9773 section 5).
+    pub replaces: Option<Replaces>,
     /// What has happened to it.
     pub state: OrderState,
+}
+
+/// A certificate that is to be replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replaces {
+    /// The certificate.
+    pub certificate: CertificateId,
+    /// As the client named it.
+    pub named: CertId,
 }
 
 /// What has happened to an order. The status a client sees is derived; see [`Order::status`].
@@ -95,6 +106,7 @@ impl Order {
             authorizations: authorizations.iter().map(|authorization| authorization.id).collect(),
             created: now,
             expires,
+            replaces: None,
             state: OrderState::Open,
         }
     }
@@ -103,6 +115,12 @@ impl Order {
     #[must_use]
     pub fn with_validity(self, validity: Validity) -> Self {
         Self { validity, ..self }
+    }
+
+    /// The same order for a certificate that replaces this one.
+    #[must_use]
+    pub fn with_replaces(self, replaces: Option<Replaces>) -> Self {
+        Self { replaces, ..self }
     }
 
     /// RFC 8555 section 7.1.6. Facts that can no longer change are asked first, so an issued order stays valid after

@@ -5,3 +5,4 @@ mod laboratory;
 mod ledger;
 mod named;
 mod random;
+mod renewals;

@@ -60,12 +60,36 @@ async fn lead_to(
             let made = laboratory.operate(&["eab", "create"]).await.unwrap();
             laboratory.operate(&["eab", "revoke", made["kid"].as_str().unwrap()]).await.is_some()
         }
+        "create_renewal_rule" => laboratory.operate(&advance(&why(name))).await.is_some(),
+        "end_renewal_rule" => {
+            let made = laboratory.operate(&advance(&why(name))).await.unwrap();
+            laboratory.operate(&["renewals", "end", made["id"].as_str().unwrap()]).await.is_some()
+        }
         "retire_process" => {
             running.ask_to_end();
             false
         }
         _ => ledger.drive(ready, &laboratory.target, name).await,
     }
+}
+
+/// The explanation of the rule that a kill was at.
+fn why(name: &str) -> String {
+    format!("https://ca.example/{name}")
+}
+
+fn advance(why: &str) -> [&str; 6] {
+    ["renewals", "advance", "--profiles", "classic", "--explanation-url", why]
+}
+
+/// A rule that was committed is there, though nobody was told; one that was not is not.
+async fn rules_are_as_they_were_left(laboratory: &Laboratory) {
+    let listed = laboratory.operate(&["renewals", "list"]).await.unwrap();
+    let rules = listed["rules"].as_array().unwrap().iter();
+    let rules: Vec<_> = rules.map(|rule| (rule["explanation_url"].as_str().unwrap(), rule["active"] == true)).collect();
+    let expected = [("create-renewal-rule-1", true), ("end-renewal-rule-0", true), ("end-renewal-rule-1", false)];
+    let expected = expected.map(|(name, active)| (why(name), active));
+    assert!(rules.iter().copied().eq(expected.iter().map(|(why, active)| (why.as_str(), *active))), "{rules:?}");
 }
 
 async fn abandon_a_job(laboratory: &Laboratory, ledger: &Ledger, name: &str) {
@@ -100,6 +124,9 @@ async fn every_commit_point_is_killed(dir: &Path, new_store: impl Fn(&str) -> St
             }
         }
     }
+    let (running, _) = laboratory.start(&[]).await;
+    rules_are_as_they_were_left(&laboratory).await;
+    running.stop(&laboratory.log());
     let (orders, serials) = verify(&laboratory, &ledger).await;
     assert!(orders > 10 && serials > 10, "{orders} orders, {serials} serials");
 }

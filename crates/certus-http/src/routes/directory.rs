@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use certus_acme::{Directory, DirectoryMeta};
 use http::{Method, StatusCode};
 
-use super::{App, KEY_CHANGE, NEW_ACCOUNT, NEW_AUTHZ, NEW_NONCE, NEW_ORDER, REVOKE_CERT, json};
+use super::{App, KEY_CHANGE, NEW_ACCOUNT, NEW_AUTHZ, NEW_NONCE, NEW_ORDER, RENEWAL_INFO, REVOKE_CERT, json};
 use crate::signed::{PostAsGet, Signed};
 
 /// Names what answers, and nothing else.
@@ -17,6 +17,7 @@ pub(super) async fn read(State(app): State<App>) -> Response {
         new_authz: Some(app.urls.of(NEW_AUTHZ)),
         revoke_cert: Some(app.urls.of(REVOKE_CERT)),
         key_change: Some(app.urls.of(KEY_CHANGE)),
+        renewal_info: Some(app.urls.of(RENEWAL_INFO)),
         meta: Some(DirectoryMeta {
             terms_of_service: app.ca.service().terms_of_service.clone(),
             website: app.ca.service().website.clone(),
@@ -24,7 +25,6 @@ pub(super) async fn read(State(app): State<App>) -> Response {
             profiles: Some(app.ca.profiles()),
             ..DirectoryMeta::default()
         }),
-        ..Directory::default()
     };
     json(StatusCode::OK, &directory)
 }

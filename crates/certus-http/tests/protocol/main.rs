@@ -16,6 +16,7 @@ mod overload;
 mod profiles;
 mod requests;
 mod rfc_5280_publications;
+mod rfc_9773_renewal;
 mod section_6_1_https;
 mod section_6_2_authentication;
 mod section_6_3_reading;

@@ -110,16 +110,20 @@ CREATE TABLE orders (
     failed BIGINT,
     problem TEXT,
     closed BIGINT,
+    replaces BIGINT REFERENCES certificates (key),
+    replaces_id TEXT,
     CHECK ((finalized IS NULL) = (public_key IS NULL)),
     CHECK ((issued IS NULL) = (certificate IS NULL)),
     CHECK ((failed IS NULL) = (problem IS NULL)),
     CHECK (issued IS NULL OR failed IS NULL),
     CHECK (finalized IS NOT NULL OR (issued IS NULL AND failed IS NULL)),
-    CHECK (closed IS NOT NULL OR (issued IS NULL AND failed IS NULL))
+    CHECK (closed IS NOT NULL OR (issued IS NULL AND failed IS NULL)),
+    CHECK ((replaces IS NULL) = (replaces_id IS NULL))
 );
 CREATE INDEX orders_open ON orders (account, expires) WHERE closed IS NULL;
 CREATE INDEX orders_listed ON orders (account, key) WHERE closed IS NULL OR issued IS NOT NULL;
 CREATE INDEX orders_expires ON orders (expires);
+CREATE INDEX orders_replaces ON orders (replaces) WHERE replaces IS NOT NULL;
 
 CREATE TABLE authorizations (
     key BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -250,6 +254,25 @@ CREATE TABLE blocked_keys (
     spki_sha256 BYTEA PRIMARY KEY CHECK (octet_length(spki_sha256) = 32),
     blocked BIGINT NOT NULL
 );
+
+CREATE TABLE renewal_rules (
+    key BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id BYTEA NOT NULL UNIQUE CHECK (octet_length(id) = 16),
+    issuers TEXT NOT NULL,
+    profiles TEXT NOT NULL,
+    keys TEXT NOT NULL,
+    names TEXT NOT NULL,
+    accounts TEXT NOT NULL,
+    window_start BIGINT NOT NULL,
+    window_end BIGINT NOT NULL,
+    explanation TEXT,
+    author BIGINT NOT NULL,
+    made BIGINT NOT NULL,
+    ends BIGINT NOT NULL,
+    ended BIGINT,
+    CHECK (window_start < window_end)
+);
+CREATE INDEX renewal_rules_active ON renewal_rules (ends) WHERE ended IS NULL;
 
 CREATE TABLE settings (
     name TEXT PRIMARY KEY,

@@ -110,16 +110,20 @@ CREATE TABLE orders (
     failed INTEGER,
     problem TEXT,
     closed INTEGER,
+    replaces INTEGER REFERENCES certificates (key),
+    replaces_id TEXT,
     CHECK ((finalized IS NULL) = (public_key IS NULL)),
     CHECK ((issued IS NULL) = (certificate IS NULL)),
     CHECK ((failed IS NULL) = (problem IS NULL)),
     CHECK (issued IS NULL OR failed IS NULL),
     CHECK (finalized IS NOT NULL OR (issued IS NULL AND failed IS NULL)),
-    CHECK (closed IS NOT NULL OR (issued IS NULL AND failed IS NULL))
+    CHECK (closed IS NOT NULL OR (issued IS NULL AND failed IS NULL)),
+    CHECK ((replaces IS NULL) = (replaces_id IS NULL))
 ) STRICT;
 CREATE INDEX orders_open ON orders (account, expires) WHERE closed IS NULL;
 CREATE INDEX orders_listed ON orders (account, key) WHERE closed IS NULL OR issued IS NOT NULL;
 CREATE INDEX orders_expires ON orders (expires);
+CREATE INDEX orders_replaces ON orders (replaces) WHERE replaces IS NOT NULL;
 
 CREATE TABLE authorizations (
     key INTEGER PRIMARY KEY,
@@ -250,6 +254,25 @@ CREATE TABLE blocked_keys (
     spki_sha256 BLOB PRIMARY KEY CHECK (length(spki_sha256) = 32),
     blocked INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE renewal_rules (
+    key INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
+    issuers TEXT NOT NULL,
+    profiles TEXT NOT NULL,
+    keys TEXT NOT NULL,
+    names TEXT NOT NULL,
+    accounts TEXT NOT NULL,
+    window_start INTEGER NOT NULL,
+    window_end INTEGER NOT NULL,
+    explanation TEXT,
+    author INTEGER NOT NULL,
+    made INTEGER NOT NULL,
+    ends INTEGER NOT NULL,
+    ended INTEGER,
+    CHECK (window_start < window_end)
+) STRICT;
+CREATE INDEX renewal_rules_active ON renewal_rules (ends) WHERE ended IS NULL;
 
 CREATE TABLE settings (
     name TEXT PRIMARY KEY,

@@ -30,6 +30,7 @@ crate::sql! {
             SELECT authorization_key FROM order_identifiers
             JOIN orders ON orders.key = order_key WHERE orders.id = ANY ($2::bytea[]))
         ORDER BY key FOR NO KEY UPDATE";
+    LOCK_CERTIFICATES = "SELECT key FROM certificates WHERE id = ANY ($1::bytea[]) ORDER BY key FOR NO KEY UPDATE";
     LOCK_JOBS = "SELECT key FROM jobs WHERE id = ANY ($1::bytea[]) ORDER BY key FOR UPDATE";
 }
 
@@ -93,7 +94,7 @@ fn locks(batch: &[&Envelope]) -> Vec<Call> {
     for envelope in batch {
         rows.add(&envelope.transaction.operation);
     }
-    let Rows { binding_keys, accounts, orders, authorizations, issued, jobs } = rows;
+    let Rows { binding_keys, accounts, orders, authorizations, issued, certificates, jobs } = rows;
     let mut calls = Vec::new();
     if !binding_keys.is_empty() || !issued.is_empty() {
         calls.push(Call { sql: LOCK_BINDING_KEYS, values: vec![Box::new(binding_keys), Box::new(issued.clone())] });
@@ -106,6 +107,9 @@ fn locks(batch: &[&Envelope]) -> Vec<Call> {
     }
     if !authorizations.is_empty() || !issued.is_empty() {
         calls.push(Call { sql: LOCK_AUTHORIZATIONS, values: vec![Box::new(authorizations), Box::new(issued)] });
+    }
+    if !certificates.is_empty() {
+        calls.push(Call { sql: LOCK_CERTIFICATES, values: vec![Box::new(certificates)] });
     }
     if !jobs.is_empty() {
         calls.push(Call { sql: LOCK_JOBS, values: vec![Box::new(jobs)] });

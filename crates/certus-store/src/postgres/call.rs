@@ -14,7 +14,7 @@ use tokio_postgres::Row;
 
 use super::connection::{Call, Value};
 use super::fault::column;
-use super::{binding, sql_authority, sql_issuance, sql_job, sql_order, sql_revocation};
+use super::{binding, renewal, sql_authority, sql_issuance, sql_job, sql_order, sql_revocation};
 use crate::operation::{OWN_INTENT_PATIENCE, Operation, Reply, Transaction, settled_challenge};
 use crate::rows::{
     ChallengeFacts, JobRow, OrderFacts, Place, column_of, millis, number_column, reason_column, resolved_column,
@@ -164,6 +164,8 @@ pub(super) fn call(transaction: &Transaction) -> Result<Call, StoreError> {
         Operation::BlockKey { spki_sha256, at } => {
             audited(sql_revocation::BLOCK, values![spki_sha256.to_vec(), millis(*at)])
         }
+        Operation::CreateRenewalRule { rule } => audited(renewal::CREATE, renewal::values(rule)?),
+        Operation::EndRenewalRule { id, at } => audited(renewal::END, values![id.as_bytes().to_vec(), millis(*at)]),
         Operation::RegisterProcess { process } => {
             let (id, pid) = (process.id.as_bytes().to_vec(), i64::from(process.pid));
             audited(sql_job::REGISTER, values![id, process.host.clone(), pid, process.version.clone()])
@@ -260,6 +262,8 @@ fn open_order(order: &Order, authorizations: &[Authorization]) -> Vec<Value> {
         order.validity.not_before.map(millis),
         order.validity.not_after.map(millis),
         authorizations.iter().map(reuse_column).collect::<Vec<_>>(),
+        order.replaces.as_ref().map(|replaces| replaces.certificate.as_bytes().to_vec()),
+        order.replaces.as_ref().map(|replaces| replaces.named.to_string()),
         authorizations.iter().map(|one| i64::from(one.retries)).collect::<Vec<_>>(),
     ]
 }
@@ -426,6 +430,8 @@ pub(super) fn reply(operation: &Operation, rows: &[Row]) -> Result<Reply, StoreE
         | Operation::LoadCertificates { .. }
         | Operation::Revoke { .. }
         | Operation::BlockKey { .. }
+        | Operation::CreateRenewalRule { .. }
+        | Operation::EndRenewalRule { .. }
         | Operation::RegisterProcess { .. }
         | Operation::Heartbeat { .. }
         | Operation::RetireProcess { .. }
@@ -485,6 +491,8 @@ fn missing(operation: &Operation) -> StoreError {
         | Operation::FailIssuance { .. }
         | Operation::Revoke { .. }
         | Operation::BlockKey { .. }
+        | Operation::CreateRenewalRule { .. }
+        | Operation::EndRenewalRule { .. }
         | Operation::RegisterProcess { .. }
         | Operation::ReleaseJob { .. }
         | Operation::DropJob { .. }

@@ -1,6 +1,6 @@
 //! In which order a batch takes its locks: the rows it writes, and the order of its statements.
 
-use certus_ca::state::KnownCertificate;
+use certus_ca::state::{KnownCertificate, Order};
 
 use crate::operation::Operation;
 
@@ -14,6 +14,8 @@ pub(super) struct Rows {
     /// Orders for which a serial is spent: their accounts, the keys that these are bound to, and their authorizations are held
     /// too.
     pub(super) issued: Vec<Vec<u8>>,
+    /// Certificates that are revoked or replaced, or are to be.
+    pub(super) certificates: Vec<Vec<u8>>,
     pub(super) jobs: Vec<Vec<u8>>,
 }
 
@@ -35,6 +37,11 @@ impl Rows {
             Operation::CompleteIssuance { lease, order, .. } | Operation::FailIssuance { lease, order, .. } => {
                 self.orders.push(order.id.as_bytes().to_vec());
                 self.jobs.push(lease.job.as_bytes().to_vec());
+                self.certificates.extend(predecessor(order));
+            }
+            Operation::OpenOrder { order, .. } => self.certificates.extend(predecessor(order)),
+            Operation::Revoke { certificate: KnownCertificate { certificate, .. }, .. } => {
+                self.certificates.push(certificate.id.as_bytes().to_vec());
             }
             Operation::RecordIntent { lease, intent } => {
                 self.issued.extend(intent.order.map(|order| order.as_bytes().to_vec()));
@@ -48,14 +55,14 @@ impl Rows {
             }
             Operation::RevokeBindingKey { id, .. } => self.binding_keys.push(id.as_bytes().to_vec()),
             Operation::CreateBindingKey { .. }
-            | Operation::OpenOrder { .. }
             | Operation::OpenAuthorization { .. }
             | Operation::HurryValidation { .. }
             | Operation::RecordOwnIntent { .. }
             | Operation::CompleteOwn { .. }
             | Operation::LoadCertificates { .. }
-            | Operation::Revoke { .. }
             | Operation::BlockKey { .. }
+            | Operation::CreateRenewalRule { .. }
+            | Operation::EndRenewalRule { .. }
             | Operation::RegisterProcess { .. }
             | Operation::Heartbeat { .. }
             | Operation::RetireProcess { .. }
@@ -67,6 +74,11 @@ impl Rows {
             | Operation::Probe => {}
         }
     }
+}
+
+/// The certificate that an order replaces.
+fn predecessor(order: &Order) -> Option<Vec<u8>> {
+    order.replaces.as_ref().map(|replaces| replaces.certificate.as_bytes().to_vec())
 }
 
 /// An operation's place in its batch: by kind, and within a kind by the unique value it takes. A transaction that
@@ -108,6 +120,8 @@ pub(super) fn rank(operation: &Operation) -> (u8, Vec<u8>) {
             (20, serial(&certificate.issuer, certificate.shard, certificate.serial.as_bytes()))
         }
         Operation::BlockKey { spki_sha256, .. } => (21, spki_sha256.to_vec()),
+        Operation::CreateRenewalRule { rule } => (24, rule.id.as_bytes().to_vec()),
+        Operation::EndRenewalRule { id, .. } => (25, id.as_bytes().to_vec()),
         Operation::Reap { .. } => (22, Vec::new()),
         Operation::Probe => (23, Vec::new()),
     }

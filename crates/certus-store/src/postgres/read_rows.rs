@@ -101,6 +101,8 @@ pub(super) fn order(rows: &[Row]) -> Result<Option<Stored<OrderAndAuthorizations
         problem: column(first, ORDER + 11)?,
         not_before: column(first, ORDER + 12)?,
         not_after: column(first, ORDER + 13)?,
+        replaces: column(first, ORDER + 14)?,
+        replaces_id: column(first, ORDER + 15)?,
     };
     let mut gathered = Gatherer::default();
     let mut identifiers = Vec::new();

@@ -7,14 +7,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use certus_acme::{Identifier, Thumbprint};
 use certus_ca::id::{
-    AccountId, AuthorizationId, BindingKeyId, CertificateId, ChallengeId, OrderId, ProcessId, RequestId,
+    AccountId, AuthorizationId, BindingKeyId, CertificateId, ChallengeId, OrderId, ProcessId, RenewalRuleId, RequestId,
 };
 use certus_ca::job::Lease;
 use certus_ca::ports::{
     AuditEntry, CertificateEntry, CertificateKey, CurrentCrl, IntentOutcome, OpenCounts, OrderAndAuthorizations,
     OrderPage, Page, ShardState, StoreError, Stored, StoredCrl,
 };
-use certus_ca::state::{Account, Authorization, BindingEntry, IssuedCertificate, KnownCertificate};
+use certus_ca::state::{
+    Account, Authorization, BindingEntry, IssuedCertificate, KnownCertificate, Renewable, RenewalRule,
+};
 use certus_pki::{RevokedEntry, SerialNumber, Timestamp};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -24,7 +26,7 @@ use tokio_postgres::types::ToSql;
 use super::connection::Connection;
 use super::fault::{self, Kind, column, unavailable};
 use super::hosts::Hosts;
-use super::{binding, migrate, read_rows, sql_read, sql_revocation};
+use super::{binding, migrate, read_rows, renewal, sql_read, sql_revocation};
 use crate::reads::Reads;
 use crate::rows::{self, AccountRow, CertificateRow, NameRow, Place, millis};
 use crate::suffix::Suffix;
@@ -234,6 +236,30 @@ impl Reads for Readers {
             }),
         };
         Ok(ShardState { revocations: place.number("revocations", count.unwrap_or(0))?, current })
+    }
+
+    async fn renewables(&self, serial: &SerialNumber) -> Result<Vec<Renewable>, StoreError> {
+        self.ask(renewal::RENEWABLES, &[&serial.as_bytes()]).await?.iter().map(renewal::renewable).collect()
+    }
+
+    async fn is_replaced(&self, certificate: CertificateId, now: Timestamp) -> Result<bool, StoreError> {
+        let values: [&(dyn ToSql + Sync); 2] = [&certificate.as_bytes().as_slice(), &millis(now)];
+        column(&self.ask_one(renewal::REPLACED, &values).await?.ok_or_else(super::call::no_answer)?, 0)
+    }
+
+    async fn active_renewal_rules(&self, now: Timestamp) -> Result<Vec<RenewalRule>, StoreError> {
+        self.ask(renewal::ACTIVE, &[&millis(now)]).await?.iter().map(renewal::rule).collect()
+    }
+
+    async fn renewal_rule(&self, id: RenewalRuleId) -> Result<Option<RenewalRule>, StoreError> {
+        let row = self.ask_one(renewal::RULE, &[&id.as_bytes().as_slice()]).await?;
+        row.map(|row| renewal::rule(&row)).transpose()
+    }
+
+    async fn renewal_rules(&self, after: Option<i64>, limit: u32) -> Result<Page<RenewalRule>, StoreError> {
+        let wanted = i64::from(limit) + 1;
+        let found = self.ask(renewal::LIST, &[&after.unwrap_or(0), &wanted]).await?;
+        page(&found, limit, renewal::rule)
     }
 
     async fn has_free_jobs(&self) -> Result<bool, StoreError> {

@@ -88,7 +88,7 @@ crate::sql! {
             JOIN lease ON lease.order_key = intents.order_key
             WHERE intents.serial = $9 AND issued IS NULL AND retired IS NULL),
         subject AS (
-            SELECT orders.key FROM orders JOIN lease ON lease.order_key = orders.key
+            SELECT orders.key, orders.replaces FROM orders JOIN lease ON lease.order_key = orders.key
             WHERE version = $24 AND finalized IS NOT NULL AND issued IS NULL AND failed IS NULL),
         verdict AS (SELECT CASE
             WHEN NOT EXISTS (SELECT FROM lease) THEN 'lease'
@@ -100,6 +100,9 @@ crate::sql! {
         written AS (
             UPDATE orders SET version = version + 1, issued = $25, certificate = kept.key,
                 closed = coalesce(closed, $25) FROM subject, kept WHERE orders.key = subject.key),
+        replaced AS (
+            UPDATE certificates SET replaced_by = kept.key FROM subject, kept
+            WHERE certificates.key = subject.replaces AND replaced_by IS NULL),
         signed AS (UPDATE intents SET issued = $16 FROM intent, kept WHERE intents.key = intent.key),
         proven AS (
             INSERT INTO certificate_evidence (certificate, evidence)

@@ -3,6 +3,8 @@
 //! All writing statements have the audit entry as their first five values, write it when their outcome is `done`, and
 //! answer with that outcome. See [`super::call`] for the outcomes.
 
+use super::renewal::replaced;
+
 /// Writes the audit entry of a statement whose outcome is in `verdict`, and answers with it.
 macro_rules! audited {
     () => {
@@ -28,9 +30,13 @@ crate::sql! {
         verdict AS (SELECT CASE WHEN EXISTS (SELECT FROM made) THEN 'done' ELSE 'conflict' END AS outcome)", audited!());
 
     OPEN_ORDER = concat!("WITH owner AS (SELECT key FROM accounts WHERE id = $7),
+        predecessor AS (SELECT key, ", replaced!("$9::bigint"), " AS replaced FROM certificates WHERE id = $26::bytea),
         made AS (
-            INSERT INTO orders (id, version, account, profile, created, expires, not_before, not_after)
-            SELECT $6, 1, key, $8, $9, $10, $23, $24 FROM owner ON CONFLICT DO NOTHING RETURNING key),
+            INSERT INTO orders (id, version, account, profile, created, expires, not_before, not_after, replaces,
+                replaces_id)
+            SELECT $6, 1, owner.key, $8, $9::bigint, $10, $23, $24, predecessor.key, $27::text
+            FROM owner LEFT JOIN predecessor ON TRUE WHERE predecessor.replaced IS NOT TRUE
+            ON CONFLICT DO NOTHING RETURNING key),
         verdict AS (SELECT CASE
             WHEN NOT EXISTS (SELECT FROM owner) THEN 'unknown'
             WHEN NOT EXISTS (SELECT FROM made) THEN 'conflict' ELSE 'done' END AS outcome),
@@ -39,7 +45,7 @@ crate::sql! {
             SELECT fresh.id, 1, owner.key, fresh.type, fresh.value, fresh.created, fresh.expires, fresh.reuse,
                 fresh.retries
             FROM made, owner, unnest($11::bytea[], $12::text[], $13::text[], $14::bigint[], $15::bigint[], $25::bigint[],
-                $26::bigint[]) WITH ORDINALITY AS fresh (id, type, value, created, expires, reuse, retries, n)
+                $28::bigint[]) WITH ORDINALITY AS fresh (id, type, value, created, expires, reuse, retries, n)
             ORDER BY fresh.n RETURNING key, id),
         offered AS (
             INSERT INTO challenges (id, authorization_key, method, token)

@@ -63,9 +63,10 @@ crate::sql! {
     ORDER = concat!("SELECT ", authorization!(), ", order_identifiers.type, order_identifiers.value,
         order_identifiers.position, orders.id, orders.version, accounts.id, orders.profile, orders.created,
         orders.expires, orders.finalized, orders.public_key, orders.issued, certificates.id, orders.failed,
-        orders.problem, orders.not_before, orders.not_after
+        orders.problem, orders.not_before, orders.not_after, predecessors.id, orders.replaces_id
         FROM orders JOIN accounts ON accounts.key = orders.account
         LEFT JOIN certificates ON certificates.key = orders.certificate
+        LEFT JOIN certificates AS predecessors ON predecessors.key = orders.replaces
         LEFT JOIN order_identifiers ON order_identifiers.order_key = orders.key
         LEFT JOIN authorizations ON authorizations.key = order_identifiers.authorization_key
         LEFT JOIN accounts AS holders ON holders.key = authorizations.account

@@ -82,12 +82,12 @@ pub(crate) fn entry(
     })
 }
 
-fn serial(place: &Place<'_>, octets: &[u8]) -> Result<SerialNumber, StoreError> {
+pub(super) fn serial(place: &Place<'_>, octets: &[u8]) -> Result<SerialNumber, StoreError> {
     SerialNumber::from_bytes(octets).ok().ok_or_else(|| place.inconsistent("serial"))
 }
 
 impl NameRow {
-    fn to_state(&self, certificate: &[u8]) -> Result<SubjectName, StoreError> {
+    pub(super) fn to_state(&self, certificate: &[u8]) -> Result<SubjectName, StoreError> {
         let place = Place::new("certificate_names", certificate);
         let name = match self.kind.as_str() {
             "dns" => SubjectName::parse_dns(&self.value).ok(),

@@ -1,8 +1,9 @@
 //! Orders.
 
+use certus_acme::CertId;
 use certus_ca::id::{AccountId, AuthorizationId, CertificateId, OrderId};
 use certus_ca::ports::{OrderPage, StoreError, Stored};
-use certus_ca::state::{Order, OrderState};
+use certus_ca::state::{Order, OrderState, Replaces};
 use certus_pki::{PublicKey, Timestamp, Validity};
 
 use super::authorization::identifier;
@@ -25,6 +26,9 @@ pub(crate) struct OrderRow {
     pub(crate) certificate: Option<Vec<u8>>,
     pub(crate) failed: Option<i64>,
     pub(crate) problem: Option<String>,
+    /// The public id of the certificate that it replaces, and that as the client named it.
+    pub(crate) replaces: Option<Vec<u8>>,
+    pub(crate) replaces_id: Option<String>,
 }
 
 /// A row of `order_identifiers`, with the public id of its authorization.
@@ -51,7 +55,16 @@ impl OrderRow {
             authorizations: Vec::with_capacity(identifiers.len()),
             created: Timestamp::from_unix_millis(self.created),
             expires: Timestamp::from_unix_millis(self.expires),
+            replaces: None,
             state: OrderState::Open,
+        };
+        order.replaces = match (&self.replaces, &self.replaces_id) {
+            (None, None) => None,
+            (Some(certificate), Some(named)) => Some(Replaces {
+                certificate: CertificateId::from_bytes(place.octets("replaces", certificate)?),
+                named: CertId::parse(named).ok().ok_or_else(|| place.inconsistent("replaces_id"))?,
+            }),
+            (None, Some(_)) | (Some(_), None) => return Err(place.inconsistent("replaces")),
         };
         for row in identifiers {
             let in_row = Place::new("order_identifiers", &self.id);
@@ -135,6 +148,8 @@ mod tests {
             certificate: None,
             failed: None,
             problem: None,
+            replaces: None,
+            replaces_id: None,
         }
     }
 
@@ -151,6 +166,9 @@ mod tests {
             (key(OrderRow { failed: Some(1), problem: Some("{}".into()), ..open() }), "problem"),
             (key(OrderRow { issued: Some(1), certificate: Some(vec![1; 3]), ..open() }), "certificate"),
             (OrderRow { version: -1, ..open() }, "version"),
+            (OrderRow { replaces: Some(vec![1; 16]), ..open() }, "replaces"),
+            (OrderRow { replaces_id: Some("AQ.AQ".into()), ..open() }, "replaces"),
+            (OrderRow { replaces: Some(vec![1; 16]), replaces_id: Some("AQ".into()), ..open() }, "replaces_id"),
             (OrderRow { account: vec![], ..open() }, "account"),
         ] {
             match row.into_state(&[]) {

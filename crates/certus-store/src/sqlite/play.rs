@@ -5,7 +5,8 @@ use rusqlite::{Connection, params};
 
 use super::fault::Fault;
 use super::{
-    binding, write_account, write_authority, write_issuance, write_job, write_order, write_reap, write_revocation,
+    binding, renewal, write_account, write_authority, write_issuance, write_job, write_order, write_reap,
+    write_revocation,
 };
 use crate::operation::{Operation, Reply, Transaction};
 use crate::rows::millis;
@@ -71,6 +72,8 @@ fn operation(connection: &Connection, operation: &Operation) -> Result<Reply, Fa
             write_revocation::revoke(connection, certificate, *revocation, *block_key)
         }
         Operation::BlockKey { spki_sha256, at } => write_revocation::block_key(connection, spki_sha256, *at),
+        Operation::CreateRenewalRule { rule } => renewal::create(connection, rule),
+        Operation::EndRenewalRule { id, at } => renewal::end(connection, *id, *at),
         Operation::RegisterProcess { process } => write_job::register_process(connection, process),
         Operation::Heartbeat { process } => write_job::heartbeat(connection, *process),
         Operation::RetireProcess { process } => write_job::retire_process(connection, *process),

@@ -28,9 +28,10 @@ macro_rules! authorization {
 crate::sql! {
     ORDER = "SELECT orders.id, orders.version, accounts.id, orders.profile, orders.created, orders.expires,
         orders.finalized, orders.public_key, orders.issued, certificates.id, orders.failed, orders.problem, orders.not_before,
-        orders.not_after, orders.key
+        orders.not_after, orders.key, predecessors.id, orders.replaces_id
         FROM orders JOIN accounts ON accounts.key = orders.account
-        LEFT JOIN certificates ON certificates.key = orders.certificate WHERE orders.id = ?1";
+        LEFT JOIN certificates ON certificates.key = orders.certificate
+        LEFT JOIN certificates AS predecessors ON predecessors.key = orders.replaces WHERE orders.id = ?1";
     PLACE_IN_LIST = "SELECT orders.key FROM orders JOIN accounts ON accounts.key = orders.account
         WHERE orders.id = ?1 AND accounts.id = ?2";
     ORDERS_OF_ACCOUNT = "SELECT id FROM orders WHERE account = (SELECT key FROM accounts WHERE id = ?1) AND key > ?2
@@ -83,6 +84,8 @@ pub(super) fn order(connection: &Connection, id: OrderId) -> Result<Option<Store
                 problem: row.get(11)?,
                 not_before: row.get(12)?,
                 not_after: row.get(13)?,
+                replaces: row.get(15)?,
+                replaces_id: row.get(16)?,
             };
             Ok((order, row.get::<_, i64>(14)?))
         })

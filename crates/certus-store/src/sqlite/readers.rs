@@ -9,20 +9,24 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use certus_acme::{Identifier, Thumbprint};
-use certus_ca::id::{AccountId, AuthorizationId, BindingKeyId, CertificateId, ChallengeId, OrderId, ProcessId};
+use certus_ca::id::{
+    AccountId, AuthorizationId, BindingKeyId, CertificateId, ChallengeId, OrderId, ProcessId, RenewalRuleId,
+};
 use certus_ca::job::Lease;
 use certus_ca::ports::{
     AuditEntry, CertificateEntry, CertificateKey, IntentOutcome, OpenCounts, OrderAndAuthorizations, OrderPage, Page,
     ShardState, StoreError, Stored, StoredCrl,
 };
-use certus_ca::state::{Account, Authorization, BindingEntry, IssuedCertificate, KnownCertificate};
+use certus_ca::state::{
+    Account, Authorization, BindingEntry, IssuedCertificate, KnownCertificate, Renewable, RenewalRule,
+};
 use certus_pki::{RevokedEntry, SerialNumber, Timestamp};
 use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::{Fault, unavailable};
 use super::recent::RecentAccounts;
-use super::{binding, open, read_authority, read_certificate, read_order, read_revocation};
+use super::{binding, open, read_authority, read_certificate, read_order, read_revocation, renewal};
 use crate::reads::Reads;
 use crate::rows::{AccountRow, millis};
 
@@ -206,6 +210,26 @@ impl Reads for SharedReaders {
 
     async fn shard_state(&self, issuer: &str, shard: u32) -> Result<ShardState, StoreError> {
         self.0.ask(|connection| read_revocation::shard_state(connection, issuer, shard))
+    }
+
+    async fn renewables(&self, serial: &SerialNumber) -> Result<Vec<Renewable>, StoreError> {
+        self.0.ask(|connection| renewal::renewables(connection, serial))
+    }
+
+    async fn is_replaced(&self, certificate: CertificateId, now: Timestamp) -> Result<bool, StoreError> {
+        self.0.ask(|connection| renewal::is_replaced(connection, certificate, now))
+    }
+
+    async fn active_renewal_rules(&self, now: Timestamp) -> Result<Vec<RenewalRule>, StoreError> {
+        self.ask_aside(move |connection| renewal::active(connection, now)).await
+    }
+
+    async fn renewal_rule(&self, id: RenewalRuleId) -> Result<Option<RenewalRule>, StoreError> {
+        self.0.ask(|connection| renewal::rule(connection, id))
+    }
+
+    async fn renewal_rules(&self, after: Option<i64>, limit: u32) -> Result<Page<RenewalRule>, StoreError> {
+        self.ask_aside(move |connection| renewal::list(connection, after, limit)).await
     }
 
     async fn has_free_jobs(&self) -> Result<bool, StoreError> {

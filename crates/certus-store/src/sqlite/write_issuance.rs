@@ -9,7 +9,7 @@ use certus_ca::state::{Intent, IssuedCertificate, Order};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Fault;
-use super::{binding, write_account, write_authority, write_job};
+use super::{binding, renewal, write_account, write_authority, write_job};
 use crate::operation::{OWN_INTENT_PATIENCE, Reply};
 use crate::rows::{OrderFacts, column_of, millis, version_column};
 
@@ -109,6 +109,9 @@ pub(super) fn complete(
     let issuer = write_authority::issuer_key(connection, &certificate.issuer)?;
     let key = keep_certificate(connection, issuer, certificate)?;
     keep_outcome(connection, issuer, Some(order_key), certificate)?;
+    if let Some(replaces) = &order.replaces {
+        renewal::replace(connection, replaces.certificate, key)?;
+    }
     let values = params![order.id.as_bytes(), version_column(read), issued, key];
     if connection.prepare_cached(ISSUE)?.execute(values)? == 0 {
         return Err(StoreError::Conflict.into());

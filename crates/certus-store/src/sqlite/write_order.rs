@@ -10,13 +10,14 @@ use certus_ca::state::{Authorization, Evidence, Order};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Fault;
-use super::{write_account, write_job};
+use super::{renewal, write_account, write_job};
 use crate::operation::{Reply, settled_challenge};
 use crate::rows::{ChallengeFacts, Place, millis, resolved_column, reuse_column, version_column};
 
 crate::sql! {
-    OPEN_ORDER = "INSERT INTO orders (id, version, account, profile, created, expires, not_before, not_after)
-        VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    OPEN_ORDER = "INSERT INTO orders (id, version, account, profile, created, expires, not_before, not_after, replaces,
+            replaces_id)
+        VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, (SELECT key FROM certificates WHERE id = ?8), ?9)";
     OPEN_AUTHORIZATION = "INSERT INTO authorizations (id, version, account, type, value, created, expires, reuse, retries)
         VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     OFFER_CHALLENGE = "INSERT INTO challenges (id, authorization_key, method, token) VALUES (?1, ?2, ?3, ?4)";
@@ -45,6 +46,11 @@ crate::sql! {
 
 pub(super) fn open(connection: &Connection, order: &Order, authorizations: &[Authorization]) -> Result<Reply, Fault> {
     let account = write_account::key_of(connection, &order.account)?;
+    if let Some(replaces) = &order.replaces
+        && renewal::is_replaced(connection, replaces.certificate, order.created)?
+    {
+        return Err(StoreError::Conflict.into());
+    }
     connection.prepare_cached(OPEN_ORDER)?.execute(params![
         order.id.as_bytes(),
         account,
@@ -53,6 +59,8 @@ pub(super) fn open(connection: &Connection, order: &Order, authorizations: &[Aut
         millis(order.expires),
         order.validity.not_before.map(millis),
         order.validity.not_after.map(millis),
+        order.replaces.as_ref().map(|replaces| replaces.certificate.as_bytes()),
+        order.replaces.as_ref().map(|replaces| replaces.named.to_string()),
     ])?;
     let order_key = connection.last_insert_rowid();
     let mut keys: HashMap<AuthorizationId, i64> = HashMap::with_capacity(authorizations.len());

@@ -192,6 +192,8 @@ fn changes_accounts(operation: &Operation) -> bool {
         | Operation::RegisterIssuer { .. }
         | Operation::PublishCrl { .. }
         | Operation::Reap { .. }
+        | Operation::CreateRenewalRule { .. }
+        | Operation::EndRenewalRule { .. }
         | Operation::Probe => false,
     }
 }

@@ -57,8 +57,13 @@ pub(super) async fn block(args: &BlockArgs) -> anyhow::Result<Exit> {
 /// The first certificate of a file.
 fn certificate(file: &Path) -> anyhow::Result<Certificate> {
     let pem = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    certificate_in(&pem, file)
+}
+
+/// The first certificate of what a file holds.
+pub(super) fn certificate_in(pem: &str, file: &Path) -> anyhow::Result<Certificate> {
     // Clients keep the chain behind it, some with empty lines between.
-    let first = pem.find(END).and_then(|at| pem.get(..at + END.len())).unwrap_or(&pem);
+    let first = pem.find(END).and_then(|at| pem.get(..at + END.len())).unwrap_or(pem);
     Certificate::from_pem(&format!("{first}\n"))
         .with_context(|| format!("{} holds no certificate in PEM", file.display()))
 }

@@ -9,6 +9,7 @@ mod init;
 mod laboratory;
 mod postgres;
 mod process;
+mod renewals;
 mod revoking;
 mod running;
 mod words;

@@ -18,6 +18,9 @@ fn help_teaches() {
         ("help-ca-eab-create.txt", &["ca", "eab", "create", "--help"]),
         ("help-ca-eab-list.txt", &["ca", "eab", "list", "--help"]),
         ("help-ca-eab-revoke.txt", &["ca", "eab", "revoke", "--help"]),
+        ("help-ca-renewals-advance.txt", &["ca", "renewals", "advance", "--help"]),
+        ("help-ca-renewals-list.txt", &["ca", "renewals", "list", "--help"]),
+        ("help-ca-renewals-end.txt", &["ca", "renewals", "end", "--help"]),
         ("help-ca-revoke.txt", &["ca", "revoke", "--help"]),
         ("help-ca-keys-block.txt", &["ca", "keys", "block", "--help"]),
     ] {

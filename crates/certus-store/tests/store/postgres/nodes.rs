@@ -8,7 +8,7 @@ use certus_ca::state::{Account, BindingScope};
 use tokio::task::JoinSet;
 
 use super::{DEADLOCKS, fresh};
-use crate::suite::{bindings, made};
+use crate::suite::{bindings, made, renewals};
 
 /// Two nodes whose batches touch the same rows in opposite orders: nobody waits in a circle, and every version has one
 /// winner.
@@ -56,6 +56,14 @@ async fn two_nodes_write_the_same_rows_without_standing_in_each_others_way() {
 async fn of_accounts_on_two_nodes_one_has_a_key_of_single_use() {
     let subject = fresh().await;
     bindings::one_wins(&[Arc::clone(&subject.store), subject.again().await]).await;
+    assert_eq!(subject.tables.number(DEADLOCKS), 0);
+}
+
+/// A certificate has one replacement, on whichever node it is ordered; and revoking it meanwhile stands in nobody's way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_replacements_on_two_nodes_one_wins() {
+    let subject = fresh().await;
+    renewals::one_wins(&subject, &[Arc::clone(&subject.store), subject.again().await]).await;
     assert_eq!(subject.tables.number(DEADLOCKS), 0);
 }
 

@@ -13,6 +13,7 @@ pub(crate) mod jobs;
 pub(crate) mod made;
 pub(crate) mod orders;
 pub(crate) mod reaping;
+pub(crate) mod renewals;
 pub(crate) mod revocation;
 pub(crate) mod schema;
 pub(crate) mod tls;
@@ -122,6 +123,11 @@ macro_rules! store_conformance {
                 a_list_has_what_is_revoked_and_retired_until_it_ends
                 a_key_is_blocked_for_ever
                 an_account_holds_what_it_has_met;
+            renewals: a_rule_reads_back_as_it_was_made
+                a_certificate_is_found_by_its_serial
+                a_certificate_is_replaced_once
+                an_order_that_came_to_nothing_frees_its_predecessor
+                of_many_replacements_at_once_one_wins;
             authority: settings_are_written_over
                 issuers_are_registered_once
                 crl_numbers_only_grow
