@@ -59,6 +59,8 @@ actions! {
     AccountUpdated => "account.updated";
     /// An account's key was replaced.
     AccountKeyChanged => "account.key-changed";
+    /// An operator set a limit of an account; the object is the account, the limit and its number.
+    AccountLimitSet => "account.limit-set";
     /// An account was deactivated by its owner.
     AccountDeactivated => "account.deactivated";
     /// A key of external account binding was made.
@@ -87,6 +89,10 @@ actions! {
     CertificateRevoked => "certificate.revoked";
     /// A key was blocked; the object is SHA-256 of its subjectPublicKeyInfo.
     KeyBlocked => "key.blocked";
+    /// An operator emptied a limit's bucket; the object is the limit and whose bucket it was.
+    LimitCleared => "limit.cleared";
+    /// Buckets of limits that are empty again were removed.
+    LimitsSwept => "limits.swept";
     /// Issuing failed for good.
     IssuanceFailed => "issuance.failed";
     /// A process took up a job that nobody held.

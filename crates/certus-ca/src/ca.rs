@@ -1,13 +1,14 @@
 //! The authority: one short method for each thing a client or an operator may ask of it.
 //!
 //! Split by resource: `ca/account.rs`, `ca/order.rs`, `ca/authorization.rs`, `ca/finalize.rs`, `ca/certificate.rs`,
-//! `ca/revocation.rs`, `ca/binding.rs`.
+//! `ca/revocation.rs`, `ca/binding.rs`, `ca/limit.rs`.
 
 mod account;
 mod authorization;
 mod binding;
 mod certificate;
 mod finalize;
+mod limit;
 mod order;
 mod revocation;
 
@@ -27,11 +28,13 @@ use crate::keep;
 use crate::limits;
 use crate::nonce::{NonceBook, Nonces};
 use crate::ports::{Process, Store, StoreError, Validator};
+use crate::rate_limits::RateLimits;
 use crate::vault::Vault;
 use crate::work::Work;
 
 pub use account::{KeyChanged, Opened};
 pub use certificate::{Download, OWN_LIFETIME, OWN_PROFILE, OwnCertificateError};
+pub use limit::{Bucket, Shown};
 pub use revocation::Revoker;
 
 /// What an authority is made of.
@@ -51,6 +54,8 @@ pub struct Parts {
     pub vault: Arc<dyn Vault>,
     /// What is said about the service.
     pub service: Service,
+    /// What clients may do how often.
+    pub limits: RateLimits,
 }
 
 /// What the directory says about the service (RFC 8555 section 7.1.1).
@@ -80,6 +85,7 @@ pub(crate) struct Inner {
     pub(crate) work: Work,
     pub(crate) vault: Arc<dyn Vault>,
     pub(crate) service: Service,
+    pub(crate) limits: RateLimits,
 }
 
 impl Ca {
@@ -89,7 +95,7 @@ impl Ca {
     ///
     /// What the store says.
     pub async fn open(parts: Parts) -> Result<Self, StoreError> {
-        let Parts { store, validator, issuers, clock, process, vault, service } = parts;
+        let Parts { store, validator, issuers, clock, process, vault, service, limits } = parts;
         let clock_guard = ClockGuard::new(store.newest_time().await?);
         let audit = own_event(clock.now(), Action::ProcessRegistered, process.id.to_string());
         store.register_process(&process, audit).await?;
@@ -108,6 +114,7 @@ impl Ca {
             work: Work::new(),
             vault,
             service,
+            limits,
         };
         Ok(Self(Arc::new(inner)))
     }
@@ -164,6 +171,12 @@ impl Ca {
     #[must_use]
     pub fn service(&self) -> &Service {
         &self.0.service
+    }
+
+    /// What clients may do how often.
+    #[must_use]
+    pub fn rate_limits(&self) -> &RateLimits {
+        &self.0.limits
     }
 
     /// The profiles that orders may ask for, each with a sentence about it.

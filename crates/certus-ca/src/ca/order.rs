@@ -12,6 +12,7 @@ use crate::issuers::{Issuers, ProfileRule};
 use crate::limits;
 use crate::policy;
 use crate::ports::{OrderAndAuthorizations, OrderPage, Stored};
+use crate::rate_limits::Counting;
 use crate::state::{Account, Authorization, Order};
 
 impl Ca {
@@ -20,7 +21,7 @@ impl Ca {
     /// # Errors
     ///
     /// What the identifiers are refused for, also by the key that the account is bound to; `invalidProfile`; `malformed` for
-    /// dates and members that would not be honoured; `rateLimited` when too much is open.
+    /// dates and members that would not be honoured; `rateLimited` when too much is open, and where a limit was reached.
     pub async fn new_order(
         &self,
         request: RequestId,
@@ -92,7 +93,12 @@ impl Ca {
         let expires = authorizations.iter().map(|one| one.expires).min().unwrap_or(lapses).min(lapses);
         let order = Order::open(account.id, name.to_owned(), &authorizations, now, expires).with_validity(validity);
         let audit = account_event(now, account.id, Action::OrderOpened, order.id, request);
-        store.open_order(&order, &new, audit).await?;
+        let unproven = new.iter().map(|one| &one.identifier);
+        let (counting, overrides) = (Counting::of(&order), &account.overrides);
+        let charges =
+            self.inner().limits.for_order(account.id, overrides, &order.identifiers, unproven, counting, now);
+        let kept = store.open_order(&order, &new, &charges, audit).await;
+        kept.map_err(|error| CaError::from(error).about(&order.identifiers))?;
         Ok(OrderAndAuthorizations { order, authorizations })
     }
 

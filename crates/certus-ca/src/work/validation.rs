@@ -145,7 +145,8 @@ async fn settle(
         };
         let mut audit = own_event(now, Action::AuthorizationSettled, id.to_string());
         audit.request = Some(job.job.request);
-        match store.settle_authorization(job.lease, version, &settled, audit).await {
+        let charges = ca.charges_of_outcome(&settled, outcome.is_ok(), now).await?;
+        match store.settle_authorization(job.lease, version, &settled, &charges, audit).await {
             Ok(()) => {
                 return Ok(Outcome::Settled {
                     status: settled.status(now).name(),

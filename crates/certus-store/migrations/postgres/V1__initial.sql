@@ -28,6 +28,7 @@ CREATE TABLE accounts (
     deactivated BIGINT,
     binding_key BIGINT REFERENCES binding_keys (key),
     binding TEXT,
+    limits TEXT,
     CHECK ((binding_key IS NULL) = (binding IS NULL))
 );
 CREATE INDEX accounts_binding ON accounts (binding_key) WHERE binding_key IS NOT NULL;
@@ -244,6 +245,14 @@ CREATE INDEX jobs_process ON jobs (process) WHERE process IS NOT NULL;
 CREATE TABLE blocked_keys (
     spki_sha256 BYTEA PRIMARY KEY CHECK (octet_length(spki_sha256) = 32),
     blocked BIGINT NOT NULL
+);
+
+CREATE TABLE limits (
+    key BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    tat BIGINT NOT NULL,
+    UNIQUE (name, subject)
 );
 
 CREATE TABLE settings (

@@ -28,6 +28,7 @@ CREATE TABLE accounts (
     deactivated INTEGER,
     binding_key INTEGER REFERENCES binding_keys (key),
     binding TEXT,
+    limits TEXT,
     CHECK ((binding_key IS NULL) = (binding IS NULL))
 ) STRICT;
 CREATE INDEX accounts_binding ON accounts (binding_key) WHERE binding_key IS NOT NULL;
@@ -245,6 +246,14 @@ CREATE TABLE blocked_keys (
     spki_sha256 BLOB PRIMARY KEY CHECK (length(spki_sha256) = 32),
     blocked INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE limits (
+    key INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    tat INTEGER NOT NULL,
+    UNIQUE (name, subject)
+) STRICT;
 
 CREATE TABLE settings (
     name TEXT PRIMARY KEY,

@@ -62,6 +62,8 @@ impl Rows {
             | Operation::RegisterIssuer { .. }
             | Operation::PublishCrl { .. }
             | Operation::Reap { .. }
+            | Operation::ClearLimit { .. }
+            | Operation::SweepLimits { .. }
             | Operation::Probe => {}
         }
     }
@@ -105,6 +107,8 @@ pub(super) fn rank(operation: &Operation) -> (u8, Vec<u8>) {
         Operation::BlockKey { spki_sha256, .. } => (21, spki_sha256.to_vec()),
         Operation::Reap { .. } => (22, Vec::new()),
         Operation::Probe => (23, Vec::new()),
+        Operation::ClearLimit { limit, subject } => (24, [limit.name(), " ", subject].concat().into_bytes()),
+        Operation::SweepLimits { .. } => (25, Vec::new()),
     }
 }
 

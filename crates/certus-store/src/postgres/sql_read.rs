@@ -37,9 +37,9 @@ pub(super) use certificate;
 
 crate::sql! {
     ACCOUNT = "SELECT id, version, jwk, contact, created, deactivated, terms,
-        (SELECT id FROM binding_keys WHERE key = accounts.binding_key), binding FROM accounts WHERE id = $1";
+        (SELECT id FROM binding_keys WHERE key = accounts.binding_key), binding, limits FROM accounts WHERE id = $1";
     ACCOUNT_BY_KEY = "SELECT id, version, jwk, contact, created, deactivated, terms,
-        (SELECT id FROM binding_keys WHERE key = accounts.binding_key), binding FROM accounts WHERE thumbprint = $1";
+        (SELECT id FROM binding_keys WHERE key = accounts.binding_key), binding, limits FROM accounts WHERE thumbprint = $1";
     OPEN_COUNTS = "SELECT
         (SELECT count(*) FROM orders WHERE account = owner.key AND closed IS NULL AND expires > $2),
         (SELECT count(*) FROM authorizations WHERE account = owner.key AND settled IS NULL AND deactivated IS NULL

@@ -190,6 +190,8 @@ fn changes_accounts(operation: &Operation) -> bool {
         | Operation::RegisterIssuer { .. }
         | Operation::PublishCrl { .. }
         | Operation::Reap { .. }
+        | Operation::ClearLimit { .. }
+        | Operation::SweepLimits { .. }
         | Operation::Probe => false,
     }
 }
