@@ -93,7 +93,8 @@ pub const FAILED_VALIDATIONS_PER_ACCOUNT_AND_NAME: Rate = Rate::built_in(30, HOU
 /// Twelve days of a try every quarter of an hour without a single success (Let's Encrypt's number): nobody looks after that
 /// client any more. From then on it may try once a day, so that one that was mended comes back by itself; once a day is never
 /// too often.
-pub const CONSECUTIVE_FAILURES_PER_ACCOUNT_AND_NAME: Rate = Rate::built_in(1_152, Duration::from_secs(1_152 * 24 * 3600));
+pub const CONSECUTIVE_FAILURES_PER_ACCOUNT_AND_NAME: Rate =
+    Rate::built_in(1_152, Duration::from_secs(1_152 * 24 * 3600));
 /// Buckets that are empty again, removed in one transaction.
 pub const SWEEP_BATCH: u32 = 500;
 /// The share of a limit from which on `certus ca limits` shows a bucket: four fifths, soon enough to ask for more.

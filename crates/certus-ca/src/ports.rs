@@ -193,8 +193,7 @@ pub trait Store: Debug + Send + Sync {
 
     /// Keeps a new account. `Conflict` when its key has one already, and when it is bound to a key that binds no further
     /// account; the key's use has an entry of its own in the audit.
-    async fn create_account(&self, account: &Account, charges: &Charges, audit: AuditEvent)
-    -> Result<(), StoreError>;
+    async fn create_account(&self, account: &Account, charges: &Charges, audit: AuditEvent) -> Result<(), StoreError>;
 
     /// Replaces an account's contacts, limits of its own and deactivation.
     async fn update_account(&self, read: Version, account: &Account, audit: AuditEvent) -> Result<(), StoreError>;

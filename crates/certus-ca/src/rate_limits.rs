@@ -177,7 +177,11 @@ mod tests {
         for limit in LimitName::ALL {
             assert_eq!(LimitName::parse(limit.name()), Some(*limit));
             let rate = limit.built_in();
-            assert_eq!(Rate::new(rate.count(), rate.period()), Some(rate), "{limit} has a number that no setting could say");
+            assert_eq!(
+                Rate::new(rate.count(), rate.period()),
+                Some(rate),
+                "{limit} has a number that no setting could say"
+            );
         }
         assert_eq!(LimitName::parse("New_Orders_Per_Account"), None);
     }

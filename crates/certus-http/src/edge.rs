@@ -55,7 +55,8 @@ pub(crate) async fn edge(State(app): State<App>, mut request: Request<Body>, nex
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     // RFC 8555 section 6.6: about limits, for people.
-    let limited = response.extensions().get::<Refusal>().is_some_and(|refusal| refusal.kind == ProblemKind::RateLimited);
+    let limited =
+        response.extensions().get::<Refusal>().is_some_and(|refusal| refusal.kind == ProblemKind::RateLimited);
     if limited {
         response.headers_mut().append(header::LINK, app.help_link.clone());
     }

@@ -8,8 +8,8 @@ use certus_ca::audit::AuditEvent;
 use certus_ca::id::{AccountId, AuthorizationId, BindingKeyId, CertificateId, ChallengeId, OrderId, ProcessId};
 use certus_ca::job::{Job, Lease, LeasedJob, Task};
 use certus_ca::ports::{
-    AuditEntry, CertificateEntry, CertificateKey, IntentOutcome, LimitEntry, OpenCounts, OrderAndAuthorizations, OrderPage,
-    Page, Process, ShardState, Store, StoreError, Stored, StoredCrl, Version,
+    AuditEntry, CertificateEntry, CertificateKey, IntentOutcome, LimitEntry, OpenCounts, OrderAndAuthorizations,
+    OrderPage, Page, Process, ShardState, Store, StoreError, Stored, StoredCrl, Version,
 };
 use certus_ca::rate_limits::{Charges, LimitName};
 use certus_ca::state::{
@@ -45,12 +45,7 @@ impl Database {
         self.queue.commit_charged(operation, charges.clone(), Some(audit)).await.map(drop)
     }
 
-    async fn write_job(
-        &self,
-        operation: Operation,
-        charges: &Charges,
-        audit: AuditEvent,
-    ) -> Result<Lease, StoreError> {
+    async fn write_job(&self, operation: Operation, charges: &Charges, audit: AuditEvent) -> Result<Lease, StoreError> {
         match self.queue.commit_charged(operation, charges.clone(), Some(audit)).await? {
             Reply::Lease(lease) => Ok(lease),
             Reply::Done | Reply::Nothing | Reply::Jobs(_) | Reply::Changed(_) => Err(StoreError::Conflict),
@@ -68,12 +63,7 @@ impl Store for Database {
         self.reads.account_by_key(key).await
     }
 
-    async fn create_account(
-        &self,
-        account: &Account,
-        charges: &Charges,
-        audit: AuditEvent,
-    ) -> Result<(), StoreError> {
+    async fn create_account(&self, account: &Account, charges: &Charges, audit: AuditEvent) -> Result<(), StoreError> {
         self.write_charged(Operation::CreateAccount { account: account.clone() }, charges, audit).await
     }
 

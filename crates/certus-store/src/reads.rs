@@ -7,8 +7,8 @@ use certus_acme::{Identifier, Thumbprint};
 use certus_ca::id::{AccountId, AuthorizationId, BindingKeyId, CertificateId, ChallengeId, OrderId, ProcessId};
 use certus_ca::job::Lease;
 use certus_ca::ports::{
-    AuditEntry, CertificateEntry, CertificateKey, IntentOutcome, LimitEntry, OpenCounts, OrderAndAuthorizations, OrderPage,
-    Page, ShardState, StoreError, Stored, StoredCrl,
+    AuditEntry, CertificateEntry, CertificateKey, IntentOutcome, LimitEntry, OpenCounts, OrderAndAuthorizations,
+    OrderPage, Page, ShardState, StoreError, Stored, StoredCrl,
 };
 use certus_ca::rate_limits::LimitName;
 use certus_ca::state::{Account, Authorization, BindingEntry, IssuedCertificate, KnownCertificate};

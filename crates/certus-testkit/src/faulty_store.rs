@@ -16,8 +16,8 @@ use certus_ca::audit::AuditEvent;
 use certus_ca::id::{AccountId, AuthorizationId, BindingKeyId, CertificateId, ChallengeId, OrderId, ProcessId};
 use certus_ca::job::{Job, Lease, LeasedJob};
 use certus_ca::ports::{
-    AuditEntry, CertificateEntry, CertificateKey, IntentOutcome, LimitEntry, OpenCounts, OrderAndAuthorizations, OrderPage,
-    Page, Process, ShardState, Store, StoreError, Stored, StoredCrl, Version,
+    AuditEntry, CertificateEntry, CertificateKey, IntentOutcome, LimitEntry, OpenCounts, OrderAndAuthorizations,
+    OrderPage, Page, Process, ShardState, Store, StoreError, Stored, StoredCrl, Version,
 };
 use certus_ca::rate_limits::{Charges, LimitName};
 use certus_ca::state::{
@@ -179,12 +179,7 @@ impl Store for FaultyStore {
         self.inner.account_by_key(key).await
     }
 
-    async fn create_account(
-        &self,
-        account: &Account,
-        charges: &Charges,
-        audit: AuditEvent,
-    ) -> Result<(), StoreError> {
+    async fn create_account(&self, account: &Account, charges: &Charges, audit: AuditEvent) -> Result<(), StoreError> {
         self.fault("create_account", Moment::Before)?;
         let done = self.inner.create_account(account, charges, audit).await;
         self.fault("create_account", Moment::After)?;

@@ -4,6 +4,7 @@ mod certificates;
 mod check;
 mod eab;
 mod init;
+mod limits;
 mod move_url;
 mod revoke;
 mod serve;
@@ -36,6 +37,7 @@ pub(crate) fn run(cli: Cli, hooks: Hooks) -> anyhow::Result<Exit> {
                 CaCommand::Revoke(args) => revoke::revoke(&args).await,
                 CaCommand::Keys { command: KeysCommand::Block(args) } => revoke::block(&args).await,
                 CaCommand::Eab { command } => eab::run(&command).await,
+                CaCommand::Limits(args) => limits::run(&args).await,
             },
         }
     });

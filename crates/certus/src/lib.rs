@@ -14,6 +14,7 @@ mod exit;
 mod lifecycle;
 mod output;
 mod plan;
+mod rate_limits;
 mod state_dir;
 mod status;
 mod telemetry;

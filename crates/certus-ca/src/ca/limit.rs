@@ -89,7 +89,9 @@ impl Ca {
         count: Option<u32>,
     ) -> Result<Rate, CaError> {
         if !limit.may_be_overridden() {
-            return Err(CaError::malformed(format!("{limit} holds before there is an account; change it in certus.toml")));
+            return Err(CaError::malformed(format!(
+                "{limit} holds before there is an account; change it in certus.toml"
+            )));
         }
         let built = self.rate_limits().rate(limit);
         let rate = match count {

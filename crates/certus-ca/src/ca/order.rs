@@ -95,8 +95,7 @@ impl Ca {
         let audit = account_event(now, account.id, Action::OrderOpened, order.id, request);
         let unproven = new.iter().map(|one| &one.identifier);
         let (counting, overrides) = (Counting::of(&order), &account.overrides);
-        let charges =
-            self.inner().limits.for_order(account.id, overrides, &order.identifiers, unproven, counting, now);
+        let charges = self.inner().limits.for_order(account.id, overrides, &order.identifiers, unproven, counting, now);
         let kept = store.open_order(&order, &new, &charges, audit).await;
         kept.map_err(|error| CaError::from(error).about(&order.identifiers))?;
         Ok(OrderAndAuthorizations { order, authorizations })

@@ -119,7 +119,9 @@ impl Rate {
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (count, seconds) = (self.count, self.period.as_secs());
-        let unit = [(86_400, "d"), (3600, "h"), (60, "m")].into_iter().find(|(unit, _)| seconds >= *unit && seconds % unit == 0);
+        let unit = [(86_400, "d"), (3600, "h"), (60, "m")]
+            .into_iter()
+            .find(|(unit, _)| seconds >= *unit && seconds.is_multiple_of(*unit));
         match unit {
             Some((unit, letter)) => write!(f, "{count} in {}{letter}", seconds / unit),
             None => write!(f, "{count} in {seconds}s"),

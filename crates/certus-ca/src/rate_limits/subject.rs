@@ -57,7 +57,11 @@ fn registered(name: &DnsName) -> &str {
 pub(super) fn exact_set(identifiers: &[Identifier]) -> String {
     let names: BTreeSet<String> = identifiers.iter().map(Identifier::value).collect();
     let written = names.into_iter().collect::<Vec<_>>().join(",");
-    if written.len() <= MAX_WRITTEN { written } else { format!("sha256:{}", HEXLOWER.encode(&sha256(written.as_bytes()))) }
+    if written.len() <= MAX_WRITTEN {
+        written
+    } else {
+        format!("sha256:{}", HEXLOWER.encode(&sha256(written.as_bytes())))
+    }
 }
 
 /// An account with a name that is validated for it.

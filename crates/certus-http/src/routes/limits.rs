@@ -3,7 +3,6 @@
 //! A page like the terms of service, and no resource of ACME: it is read by GET, with a browser.
 
 use std::convert::Infallible;
-use std::fmt::Write;
 
 use axum::extract::{FromRequestParts, State};
 use axum::response::{IntoResponse, Response};
@@ -20,26 +19,20 @@ pub(super) async fn page(State(app): State<App>) -> Response {
 }
 
 fn text(limits: &RateLimits) -> String {
-    let mut text = String::from("The limits of this authority\n\n");
-    let written = if limits.enabled {
-        LimitName::ALL.iter().try_for_each(|limit| {
-            writeln!(text, "{limit}: {}\n    {}", limits.rate(*limit), limit.counts())
-        })
+    let one = |limit: &LimitName| format!("{limit}: {}\n    {}\n", limits.rate(*limit), limit.counts());
+    let rates = if limits.enabled {
+        LimitName::ALL.iter().map(one).collect()
     } else {
-        writeln!(text, "How often something is done is not limited here.")
+        "How often something is done is not limited here.\n".to_owned()
     };
-    let written = written.and_then(|()| {
-        writeln!(
-            text,
-            "\nAt any time an account may have {MAX_OPEN_ORDERS} orders and {MAX_PENDING_AUTHORIZATIONS} authorizations open, and an \
-             order may have {MAX_IDENTIFIERS} names.\n\n\
-             Each may be used up at once and is refilled evenly. A refusal is answered with 429, and Retry-After says in how \
-             many seconds the same request is let through. Who needs more asks the operator, who can set a number for one account."
-        )
-    });
-    // Writing to a string cannot fail.
-    drop(written);
-    text
+    format!(
+        "The limits of this authority\n\n{rates}\n\
+         At any time an account may have {MAX_OPEN_ORDERS} orders and {MAX_PENDING_AUTHORIZATIONS} authorizations open, and an order\n\
+         may have {MAX_IDENTIFIERS} names.\n\n\
+         Each may be used up at once and is refilled evenly. What goes beyond is refused, and Retry-After says in\n\
+         how many seconds the same request is let through. Who needs more asks the operator, who can set a number\n\
+         for one account.\n"
+    )
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Peer {

@@ -53,7 +53,7 @@ async fn open_many(world: &World, client: &TestClient, count: u32) -> Vec<String
             object: order.id.to_string(),
             request: None,
         };
-        store.open_order(&order, &[authorization], audit).await.unwrap();
+        store.open_order(&order, &[authorization], &Charges::none(), audit).await.unwrap();
         world.url(&format!("/acme/order/{}", order.id))
     });
     join_all(opened).await

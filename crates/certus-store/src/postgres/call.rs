@@ -180,9 +180,7 @@ pub(super) fn call(transaction: &Transaction) -> Result<Call, StoreError> {
         Operation::Reap { before, limit, at } => {
             audited(sql_authority::REAP, values![millis(*before), i64::from(*limit), millis(*at)])
         }
-        Operation::ClearLimit { limit, subject } => {
-            audited(limit::CLEAR, values![limit.name(), subject.clone()])
-        }
+        Operation::ClearLimit { limit, subject } => audited(limit::CLEAR, values![limit.name(), subject.clone()]),
         Operation::SweepLimits { keys, before } => audited(limit::SWEEP, values![keys.clone(), millis(*before)]),
         Operation::Probe => Call { sql: sql_authority::PROBE, values: Vec::new() },
     })

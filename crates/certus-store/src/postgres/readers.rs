@@ -11,8 +11,8 @@ use certus_ca::id::{
 };
 use certus_ca::job::Lease;
 use certus_ca::ports::{
-    AuditEntry, CertificateEntry, CertificateKey, CurrentCrl, IntentOutcome, LimitEntry, OpenCounts, OrderAndAuthorizations,
-    OrderPage, Page, ShardState, StoreError, Stored, StoredCrl,
+    AuditEntry, CertificateEntry, CertificateKey, CurrentCrl, IntentOutcome, LimitEntry, OpenCounts,
+    OrderAndAuthorizations, OrderPage, Page, ShardState, StoreError, Stored, StoredCrl,
 };
 use certus_ca::rate_limits::LimitName;
 use certus_ca::state::{Account, Authorization, BindingEntry, IssuedCertificate, KnownCertificate};

@@ -6,7 +6,8 @@ use rusqlite::{Connection, params};
 
 use super::fault::Fault;
 use super::{
-    binding, limit, write_account, write_authority, write_issuance, write_job, write_order, write_reap, write_revocation,
+    binding, limit, write_account, write_authority, write_issuance, write_job, write_order, write_reap,
+    write_revocation,
 };
 use crate::operation::{Operation, Reply, Transaction};
 use crate::rows::millis;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use certus_ca::audit::Action;
 use certus_ca::ports::StoreError;
+use certus_ca::rate_limits::Charges;
 use certus_store::{SqliteConfig, StoreUrl, connect, statements};
 use rusqlite::{Connection, OpenFlags};
 
@@ -58,7 +59,10 @@ async fn a_full_store_says_so_and_works_again_once_there_is_room() {
     let mut kept = Vec::new();
     let refused = loop {
         let (order, authorizations) = made::order(&account, &["a.example"; 50], made::NOW + made::WEEK);
-        match store.open_order(&order, &authorizations, made::event(Action::OrderOpened, order.id)).await {
+        match store
+            .open_order(&order, &authorizations, &Charges::none(), made::event(Action::OrderOpened, order.id))
+            .await
+        {
             Ok(()) => kept.push(order.id),
             Err(error) => break (order.id, error),
         }
@@ -83,11 +87,16 @@ async fn a_file_that_another_program_locks_is_unavailable_and_then_works_again()
     let other = Connection::open(&file).unwrap();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let account = made::account();
-    let refused = subject.store.create_account(&account, made::event(Action::AccountCreated, account.id)).await;
+    let refused =
+        subject.store.create_account(&account, &Charges::none(), made::event(Action::AccountCreated, account.id)).await;
     assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
     assert_eq!(subject.store.account(account.id).await.unwrap(), None, "reads go on meanwhile");
     other.execute_batch("ROLLBACK").unwrap();
-    subject.store.create_account(&account, made::event(Action::AccountCreated, account.id)).await.unwrap();
+    subject
+        .store
+        .create_account(&account, &Charges::none(), made::event(Action::AccountCreated, account.id))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
