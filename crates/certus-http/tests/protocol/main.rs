@@ -13,6 +13,7 @@ mod names;
 mod openssl;
 mod overload;
 mod profiles;
+mod rate_limits;
 mod requests;
 mod rfc_5280_publications;
 mod section_6_1_https;

@@ -7,6 +7,7 @@ use certus_acme::{ChallengeType, Identifier, OrderStatus, Orders, ProblemKind};
 use certus_ca::audit::{Action, Actor, AuditEvent};
 use certus_ca::id::{AccountId, OrderId};
 use certus_ca::limits::ORDERS_A_PAGE;
+use certus_ca::rate_limits::Charges;
 use certus_ca::state::{Authorization, Order};
 use certus_testkit::{Answer, Reply, TestClient};
 use futures_util::future::join_all;

@@ -178,7 +178,15 @@ async fn every_statement_fits_the_schema_and_none_reads_a_whole_table_for_one_ro
             // Small tables, and what is meant to read a list in its order.
             let whole = step.starts_with("SCAN") && !step.contains("USING");
             let small = ["migrations", "issuers", "processes", "jobs", "sqlite_schema"];
-            let expected = !whole || small.iter().any(|table| step.contains(table)) || step.contains("CONSTANT ROW");
+            // Read through now and then, by a reader: an index would have to be written with every request that is counted.
+            let swept = statement.starts_with("SELECT key FROM limits WHERE tat");
+            // A list that was handed over.
+            let given = step.contains("VIRTUAL TABLE");
+            let expected = !whole
+                || swept
+                || given
+                || small.iter().any(|table| step.contains(table))
+                || step.contains("CONSTANT ROW");
             assert!(expected, "{step} in {statement}");
         }
     }

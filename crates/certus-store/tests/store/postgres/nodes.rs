@@ -116,10 +116,10 @@ async fn two_nodes_empty_and_spend_without_standing_in_each_others_way() {
             let charges = limits::one(limit, &name, 1_000, effect).with(other);
             let account = made::account();
             match number % 8 {
-                0 => drop(node.clear_limit(limit, &name, made::event(Action::LimitCleared, &name)).await.unwrap()),
+                0 => node.clear_limit(limit, &name, made::event(Action::LimitCleared, &name)).await.map(drop).unwrap(),
                 1 => {
                     let before = made::NOW + made::WEEK;
-                    drop(node.sweep_limits(before, 9, made::event(Action::LimitsSwept, "all")).await.unwrap());
+                    node.sweep_limits(before, 9, made::event(Action::LimitsSwept, "all")).await.map(drop).unwrap();
                 }
                 _ => {
                     let audit = made::event(Action::AccountCreated, account.id);
