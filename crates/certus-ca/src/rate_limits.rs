@@ -137,15 +137,16 @@ pub struct RateLimits {
     pub enabled: bool,
     /// A page about them for people, in place of the authority's own.
     pub help_url: Option<String>,
-    /// Numbers other than the built-in ones.
+    /// The numbers; where there is none, the built-in one.
     pub rates: BTreeMap<LimitName, Rate>,
 }
 
 impl RateLimits {
     /// The built-in numbers.
     #[must_use]
-    pub const fn built_in() -> Self {
-        Self { enabled: true, help_url: None, rates: BTreeMap::new() }
+    pub fn built_in() -> Self {
+        let rates = LimitName::ALL.iter().map(|limit| (*limit, limit.built_in())).collect();
+        Self { enabled: true, help_url: None, rates }
     }
 
     /// No limits.

@@ -336,7 +336,8 @@ fn resolve_limits(table: tables::Limits) -> Result<RateLimits, String> {
         failed_validations_per_account_and_name,
         consecutive_failures_per_account_and_name,
     } = table;
-    let mut limits = RateLimits { enabled, help_url: web_url("help_url", help_url)?, rates: BTreeMap::new() };
+    let help_url = web_url("help_url", help_url)?;
+    let mut limits = RateLimits { enabled, help_url, ..RateLimits::built_in() };
     for (limit, given) in [
         (LimitName::NewAccountsPerAddress, new_accounts_per_address),
         (LimitName::NewAccountsPerNetwork, new_accounts_per_network),

@@ -83,7 +83,8 @@ pub(crate) struct ClearArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 It holds on every node from the account's next request on, also where the limit is shared with other
-accounts: what this one spends there weighs less. The period stays the limit's own.
+accounts: what this one spends there weighs less. The period stays the limit's own. A key that is used
+up stays so and is refilled faster; clear it as well to make room at once.
 
 Examples:
   certus ca limits override eJ3WcGgqlMs-ZNFNIvIBVA new_orders_per_account --count 20000

@@ -18,6 +18,9 @@ fn help_teaches() {
         ("help-ca-eab-create.txt", &["ca", "eab", "create", "--help"]),
         ("help-ca-eab-list.txt", &["ca", "eab", "list", "--help"]),
         ("help-ca-eab-revoke.txt", &["ca", "eab", "revoke", "--help"]),
+        ("help-ca-limits.txt", &["ca", "limits", "--help"]),
+        ("help-ca-limits-clear.txt", &["ca", "limits", "clear", "--help"]),
+        ("help-ca-limits-override.txt", &["ca", "limits", "override", "--help"]),
         ("help-ca-revoke.txt", &["ca", "revoke", "--help"]),
         ("help-ca-keys-block.txt", &["ca", "keys", "block", "--help"]),
     ] {
