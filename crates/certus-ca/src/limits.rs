@@ -90,9 +90,9 @@ pub const CERTIFICATES_PER_REGISTERED_DOMAIN: Rate = Rate::built_in(50_000, Dura
 pub const CERTIFICATES_PER_EXACT_SET: Rate = Rate::built_in(50, Duration::from_secs(7 * 24 * 3600));
 /// A person who mends a firewall tries every other minute (Let's Encrypt: 5).
 pub const FAILED_VALIDATIONS_PER_ACCOUNT_AND_NAME: Rate = Rate::built_in(30, HOUR);
-/// Twelve days of a try every quarter of an hour without a single success (Let's Encrypt's number): nobody looks after that
-/// client any more. From then on it may try once a day, so that one that was mended comes back by itself; once a day is never
-/// too often.
+/// Twelve days of a try every quarter of an hour without a single success: nobody looks after that client any more.
+///
+/// From then on it may try once a day, so that one that was mended comes back by itself; once a day is never too often.
 pub const CONSECUTIVE_FAILURES_PER_ACCOUNT_AND_NAME: Rate =
     Rate::built_in(1_152, Duration::from_secs(1_152 * 24 * 3600));
 /// Buckets that are empty again, removed in one transaction.
