@@ -59,6 +59,8 @@ actions! {
     AccountUpdated => "account.updated";
     /// An account's key was replaced.
     AccountKeyChanged => "account.key-changed";
+    /// An operator set a limit of an account; the object is the account, the limit and its number.
+    AccountLimitSet => "account.limit-set";
     /// An account was deactivated by its owner.
     AccountDeactivated => "account.deactivated";
     /// A key of external account binding was made.
@@ -95,6 +97,10 @@ actions! {
     RenewalsAdvanced => "renewals.advanced";
     /// A rule that moves times to renew was ended.
     RenewalRuleEnded => "renewals.ended";
+    /// An operator emptied a limit's bucket; the object is the limit and whose bucket it was.
+    LimitCleared => "limit.cleared";
+    /// Buckets of limits that are empty again were removed.
+    LimitsSwept => "limits.swept";
     /// Issuing failed for good.
     IssuanceFailed => "issuance.failed";
     /// A process took up a job that nobody held.

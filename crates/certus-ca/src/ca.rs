@@ -1,13 +1,14 @@
 //! The authority: one short method for each thing a client or an operator may ask of it.
 //!
 //! Split by resource: `ca/account.rs`, `ca/order.rs`, `ca/authorization.rs`, `ca/finalize.rs`, `ca/certificate.rs`,
-//! `ca/revocation.rs`, `ca/renewal.rs`, `ca/binding.rs`.
+//! `ca/revocation.rs`, `ca/renewal.rs`, `ca/binding.rs`, `ca/limit.rs`.
 
 mod account;
 mod authorization;
 mod binding;
 mod certificate;
 mod finalize;
+mod limit;
 mod order;
 mod renewal;
 mod revocation;
@@ -28,6 +29,7 @@ use crate::keep;
 use crate::limits;
 use crate::nonce::{NonceBook, Nonces};
 use crate::ports::{Process, Store, StoreError, Validator};
+use crate::rate_limits::RateLimits;
 use crate::renewals::Renewals;
 use crate::state::Authorization;
 use crate::vault::Vault;
@@ -35,6 +37,7 @@ use crate::work::Work;
 
 pub use account::{KeyChanged, Opened};
 pub use certificate::{Download, OWN_LIFETIME, OWN_PROFILE, OwnCertificateError};
+pub use limit::{Bucket, Shown};
 pub use renewal::{Advance, Renewal};
 pub use revocation::Revoker;
 
@@ -55,6 +58,8 @@ pub struct Parts {
     pub vault: Arc<dyn Vault>,
     /// What is said about the service.
     pub service: Service,
+    /// What clients may do how often.
+    pub limits: RateLimits,
 }
 
 /// What the directory says about the service (RFC 8555 section 7.1.1).
@@ -85,6 +90,7 @@ pub(crate) struct Inner {
     pub(crate) vault: Arc<dyn Vault>,
     pub(crate) service: Service,
     pub(crate) renewals: Renewals,
+    pub(crate) limits: RateLimits,
 }
 
 impl Ca {
@@ -94,7 +100,7 @@ impl Ca {
     ///
     /// What the store says.
     pub async fn open(parts: Parts) -> Result<Self, StoreError> {
-        let Parts { store, validator, issuers, clock, process, vault, service } = parts;
+        let Parts { store, validator, issuers, clock, process, vault, service, limits } = parts;
         let clock_guard = ClockGuard::new(store.newest_time().await?);
         let audit = own_event(clock.now(), Action::ProcessRegistered, process.id.to_string());
         store.register_process(&process, audit).await?;
@@ -114,6 +120,7 @@ impl Ca {
             vault,
             service,
             renewals: Renewals::default(),
+            limits,
         };
         Ok(Self(Arc::new(inner)))
     }
@@ -170,6 +177,12 @@ impl Ca {
     #[must_use]
     pub fn service(&self) -> &Service {
         &self.0.service
+    }
+
+    /// What clients may do how often.
+    #[must_use]
+    pub fn rate_limits(&self) -> &RateLimits {
+        &self.0.limits
     }
 
     /// The profiles that orders may ask for, each with a sentence about it.

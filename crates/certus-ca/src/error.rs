@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use certus_acme::{Problem, ProblemKind};
+use certus_acme::{Identifier, Problem, ProblemKind};
 
 use crate::limits;
 use crate::ports::StoreError;
+use crate::rate_limits::{self, Excess};
 use crate::vault::VaultError;
 
 /// Why the authority did not do what a client asked.
@@ -23,6 +24,14 @@ pub enum CaError {
     /// The terms of service must be agreed to first; the URL of the present ones (RFC 8555 section 7.3.3).
     #[error("the terms of service at {0} are not agreed to")]
     Terms(String),
+    /// A rate limit was reached: 429, with when to come again (RFC 8555 section 6.6).
+    #[error("a rate limit was reached")]
+    Limited {
+        /// Every limit that stands against the request.
+        excesses: Vec<Excess>,
+        /// The identifiers that the request names.
+        identifiers: Vec<Identifier>,
+    },
     /// A queue is full.
     #[error("{0}")]
     Busy(&'static str),
@@ -31,7 +40,7 @@ pub enum CaError {
     Contended,
     /// The store failed.
     #[error("the store failed")]
-    Store(#[from] StoreError),
+    Store(#[source] StoreError),
     /// A secret of the store cannot be sealed or opened.
     #[error(transparent)]
     Vault(#[from] VaultError),
@@ -40,7 +49,37 @@ pub enum CaError {
     Internal(String),
 }
 
+impl From<StoreError> for CaError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Limited(excesses) => Self::Limited { excesses, identifiers: Vec::new() },
+            other @ (StoreError::Conflict
+            | StoreError::LeaseLost
+            | StoreError::Inconsistent { .. }
+            | StoreError::NewerSchema { .. }
+            | StoreError::Unavailable { .. }) => Self::Store(other),
+        }
+    }
+}
+
 impl CaError {
+    /// The same, with the identifiers that the request names, of which a limit may be.
+    #[must_use]
+    pub(crate) fn about(self, identifiers: &[Identifier]) -> Self {
+        match self {
+            Self::Limited { excesses, .. } => Self::Limited { excesses, identifiers: identifiers.to_vec() },
+            other @ (Self::Refused(_)
+            | Self::NotFound(_)
+            | Self::NotYours(_)
+            | Self::Terms(_)
+            | Self::Busy(_)
+            | Self::Contended
+            | Self::Store(_)
+            | Self::Vault(_)
+            | Self::Internal(_)) => other,
+        }
+    }
+
     /// A refusal of that kind.
     pub fn refused(kind: ProblemKind, detail: impl Into<String>) -> Self {
         Self::Refused(Problem::new(kind, detail))
@@ -63,6 +102,10 @@ impl CaError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Busy(_) | Self::Contended | Self::Store(_) => Some(limits::BUSY_AFTER),
+            // RFC 8555 section 6.6: when all limits allow it again.
+            Self::Limited { excesses, .. } => {
+                excesses.iter().map(|excess| excess.again.duration_since(excess.judged)).max()
+            }
             Self::Refused(problem) if problem.kind == ProblemKind::RateLimited => Some(limits::BUSY_AFTER),
             Self::Refused(_)
             | Self::NotFound(_)
@@ -78,7 +121,12 @@ impl CaError {
     pub fn is_ours(&self) -> bool {
         match self {
             Self::Store(_) | Self::Vault(_) | Self::Internal(_) | Self::Contended => true,
-            Self::Refused(_) | Self::NotFound(_) | Self::NotYours(_) | Self::Terms(_) | Self::Busy(_) => false,
+            Self::Refused(_)
+            | Self::NotFound(_)
+            | Self::NotYours(_)
+            | Self::Terms(_)
+            | Self::Limited { .. }
+            | Self::Busy(_) => false,
         }
     }
 }
@@ -98,6 +146,7 @@ impl From<&CaError> for Problem {
                 let detail = format!("read the terms of service at {url} and agree to them: send termsOfServiceAgreed");
                 Self { instance: Some(url.clone()), ..Self::new(ProblemKind::UserActionRequired, detail) }
             }
+            CaError::Limited { excesses, identifiers } => rate_limits::problem(excesses, identifiers),
             CaError::Busy(detail) => Self::new(ProblemKind::RateLimited, *detail).with_status(503),
             CaError::Contended | CaError::Store(_) => Self::new(
                 ProblemKind::ServerInternal,

@@ -230,7 +230,8 @@ async fn fail(
     let now = ca.now();
     let audit = event(now, Action::IssuanceFailed, order.id.to_string(), job);
     let order = order.fail(problem, now);
-    ca.inner().store.fail_issuance(job.lease, version, &order, audit).await?;
+    let charges = ca.charges_given_back(&order, now).await?;
+    ca.inner().store.fail_issuance(job.lease, version, &order, &charges, audit).await?;
     Ok(Outcome::Failed { why: why.to_owned() })
 }
 

@@ -28,6 +28,7 @@ pub(crate) async fn run(ca: &Ca, stop: CancellationToken) {
         every(HEARTBEAT_EVERY, &stop, || heartbeat(ca)),
         every(CRL_EVERY, &stop, || async { publish_crls(ca).await.map(drop) }),
         every(REAP_EVERY, &stop, || async { reap(ca).await.map(drop) }),
+        every(REAP_EVERY, &stop, || async { sweep_limits(ca).await.map(drop) }),
     );
 }
 
@@ -154,6 +155,26 @@ pub async fn reap(ca: &Ca) -> Result<u64, KeepError> {
         let before = now - limits::KEEP_EXPIRED;
         let audit = own_event(now, Action::Reaped, before.rfc3339());
         let step = ca.store().reap(before, limits::REAP_BATCH, audit).await?;
+        gone += step;
+        if step == 0 {
+            return Ok(gone);
+        }
+    }
+}
+
+/// Removes buckets of limits that are empty again, whether limits are kept or no longer. Returns how many went.
+///
+/// # Errors
+///
+/// What the store says.
+pub async fn sweep_limits(ca: &Ca) -> Result<u64, KeepError> {
+    let mut gone = 0;
+    loop {
+        let now = ca.now();
+        // Another node's clock may be behind this one.
+        let before = now - limits::MAX_CLOCK_BEHIND;
+        let audit = own_event(now, Action::LimitsSwept, before.rfc3339());
+        let step = ca.store().sweep_limits(before, limits::SWEEP_BATCH, audit).await?;
         gone += step;
         if step == 0 {
             return Ok(gone);

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use crate::rate_limits::Rate;
+
 /// 100 names an order: what large public authorities allow, so clients already split there.
 pub const MAX_IDENTIFIERS: usize = 100;
 /// Open orders an account may have: a fleet of hundreds of hosts on one account fits, a client in a loop does not.
@@ -92,3 +94,33 @@ pub const RENEW_AT_ONCE: Duration = Duration::from_secs(3600);
 pub const CRL_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 /// The age at which a CRL is replaced: daily, which leaves six days to mend a signer.
 pub const CRL_RENEWAL: Duration = Duration::from_secs(24 * 3600);
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+// Rate limits where settings say nothing. Each may be spent at once and is refilled evenly.
+
+/// A fleet behind one address, each host with an account of its own, is set up a hundred hosts an hour (Let's Encrypt: 10
+/// in 3 hours); a script that makes accounts without end gets no further.
+pub const NEW_ACCOUNTS_PER_ADDRESS: Rate = Rate::built_in(100, HOUR);
+/// Ten such addresses (Let's Encrypt: 500 in 3 hours from a /48).
+pub const NEW_ACCOUNTS_PER_NETWORK: Rate = Rate::built_in(1_000, HOUR);
+/// A thousand hosts an hour behind one account (Let's Encrypt: 300 in 3 hours); a client in a loop is slowed to one order in
+/// 3.6 s.
+pub const NEW_ORDERS_PER_ACCOUNT: Rate = Rate::built_in(3_000, Duration::from_secs(3 * 3600));
+/// All hosts of an organisation lie beneath one domain: ten thousand of them with certificates of six days, renewed every
+/// three, and as many again (Let's Encrypt, for the hosts of strangers: 50).
+pub const CERTIFICATES_PER_REGISTERED_DOMAIN: Rate = Rate::built_in(50_000, Duration::from_secs(7 * 24 * 3600));
+/// A cluster of twenty hosts, each of which obtains the same certificate twice a week (Let's Encrypt: 5); a client that
+/// forgets what it obtained at every start is noticed within the hour.
+pub const CERTIFICATES_PER_EXACT_SET: Rate = Rate::built_in(50, Duration::from_secs(7 * 24 * 3600));
+/// A person who mends a firewall tries every other minute (Let's Encrypt: 5).
+pub const FAILED_VALIDATIONS_PER_ACCOUNT_AND_NAME: Rate = Rate::built_in(30, HOUR);
+/// Twelve days of a try every quarter of an hour without a single success: nobody looks after that client any more.
+///
+/// From then on it may try once a day, so that one that was mended comes back by itself; once a day is never too often.
+pub const CONSECUTIVE_FAILURES_PER_ACCOUNT_AND_NAME: Rate =
+    Rate::built_in(1_152, Duration::from_secs(1_152 * 24 * 3600));
+/// Buckets that are empty again, removed in one transaction.
+pub const SWEEP_BATCH: u32 = 500;
+/// The share of a limit from which on `certus ca limits` shows a bucket: four fifths, soon enough to ask for more.
+pub const NEAR: (u32, u32) = (4, 5);

@@ -17,6 +17,7 @@ use crate::id::{
     AccountId, AuthorizationId, BindingKeyId, CertificateId, ChallengeId, OrderId, ProcessId, RenewalRuleId,
 };
 use crate::job::{Job, Lease, LeasedJob};
+use crate::rate_limits::{Charges, Excess, LimitName};
 use crate::state::{
     Account, Authorization, BindingEntry, BindingKey, Intent, IssuedCertificate, KnownCertificate, Order, Renewable,
     RenewalRule, Revocation, ValidatedControl,
@@ -153,6 +154,17 @@ pub struct CertificateEntry {
     pub revoked: Option<Timestamp>,
 }
 
+/// A bucket of a limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitEntry {
+    /// The limit.
+    pub limit: LimitName,
+    /// Whose bucket.
+    pub subject: String,
+    /// Its theoretical arrival time.
+    pub tat: Timestamp,
+}
+
 /// What has become of a spent serial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IntentOutcome {
@@ -168,6 +180,9 @@ pub enum IntentOutcome {
 }
 
 /// Durable state.
+///
+/// What takes [`Charges`] judges them in the transaction of its write: refused with [`StoreError::Limited`] when a bucket is
+/// full, spent when the write takes effect. Nothing is spent by what was refused, whatever for.
 #[async_trait]
 pub trait Store: Debug + Send + Sync {
     // --- accounts -------------------------------------------------------------------------------------------------
@@ -180,9 +195,9 @@ pub trait Store: Debug + Send + Sync {
 
     /// Keeps a new account. `Conflict` when its key has one already, and when it is bound to a key that binds no further
     /// account; the key's use has an entry of its own in the audit.
-    async fn create_account(&self, account: &Account, audit: AuditEvent) -> Result<(), StoreError>;
+    async fn create_account(&self, account: &Account, charges: &Charges, audit: AuditEvent) -> Result<(), StoreError>;
 
-    /// Replaces an account's contacts and deactivation.
+    /// Replaces an account's contacts, limits of its own and deactivation.
     async fn update_account(&self, read: Version, account: &Account, audit: AuditEvent) -> Result<(), StoreError>;
 
     // --- keys of external account binding -------------------------------------------------------------------------
@@ -205,7 +220,12 @@ pub trait Store: Debug + Send + Sync {
     async fn open_counts(&self, account: AccountId, now: Timestamp) -> Result<OpenCounts, StoreError>;
 
     /// Keeps an authorization that no order was made for.
-    async fn open_authorization(&self, authorization: &Authorization, audit: AuditEvent) -> Result<(), StoreError>;
+    async fn open_authorization(
+        &self,
+        authorization: &Authorization,
+        charges: &Charges,
+        audit: AuditEvent,
+    ) -> Result<(), StoreError>;
 
     /// Of the account's authorizations that may serve later orders, the newest for each of these identifiers that was met and
     /// is neither deactivated nor expired at `now`.
@@ -222,6 +242,7 @@ pub trait Store: Debug + Send + Sync {
         &self,
         order: &Order,
         authorizations: &[Authorization],
+        charges: &Charges,
         audit: AuditEvent,
     ) -> Result<(), StoreError>;
 
@@ -268,6 +289,7 @@ pub trait Store: Debug + Send + Sync {
         lease: Lease,
         read: Version,
         authorization: &Authorization,
+        charges: &Charges,
         audit: AuditEvent,
     ) -> Result<(), StoreError>;
 
@@ -294,6 +316,7 @@ pub trait Store: Debug + Send + Sync {
         order: &Order,
         job: &Job,
         process: ProcessId,
+        charges: &Charges,
         audit: AuditEvent,
     ) -> Result<Lease, StoreError>;
 
@@ -320,6 +343,7 @@ pub trait Store: Debug + Send + Sync {
         lease: Lease,
         read: Version,
         order: &Order,
+        charges: &Charges,
         audit: AuditEvent,
     ) -> Result<(), StoreError>;
 
@@ -428,6 +452,23 @@ pub trait Store: Debug + Send + Sync {
     /// Gives up a job whose object no longer wants it (already settled, or gone).
     async fn drop_job(&self, lease: Lease, audit: AuditEvent) -> Result<(), StoreError>;
 
+    // --- limits ---------------------------------------------------------------------------------------------------
+
+    /// Buckets of the limits named whose theoretical arrival time is later than the one beside the name, in no order that
+    /// means anything, at most `limit`.
+    async fn limit_entries(
+        &self,
+        later_than: &[(LimitName, Timestamp)],
+        after: Option<i64>,
+        limit: u32,
+    ) -> Result<Page<LimitEntry>, StoreError>;
+
+    /// Empties a bucket. Says whether there was one.
+    async fn clear_limit(&self, limit: LimitName, subject: &str, audit: AuditEvent) -> Result<bool, StoreError>;
+
+    /// Removes buckets that were empty `before`, at most `limit`. Returns how many.
+    async fn sweep_limits(&self, before: Timestamp, limit: u32, audit: AuditEvent) -> Result<u64, StoreError>;
+
     // --- the authority itself -------------------------------------------------------------------------------------
 
     /// The value of a setting that lives in the store.
@@ -488,6 +529,9 @@ pub enum StoreError {
     /// Someone else wrote first, or the thing exists already. Read again and decide anew.
     #[error("someone else wrote first")]
     Conflict,
+    /// A limit stands against it. Nothing was written and nothing spent.
+    #[error("a limit was reached")]
+    Limited(Vec<Excess>),
     /// The job has been leased anew since: this result comes too late and nothing was written.
     #[error("the job was taken over by another process")]
     LeaseLost,

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -18,13 +19,13 @@ use tower::ServiceExt;
 
 use crate::limits;
 use crate::patience::Patient;
-use crate::places::Source;
+use crate::places::{Peer, Source};
 
 /// Serves it to its end. Once `soft` is cancelled it answers what was asked and takes no more.
 pub(crate) async fn serve<S>(
     handshake: impl Future<Output = io::Result<S>>,
     router: Router,
-    source: Source,
+    peer: SocketAddr,
     soft: CancellationToken,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -41,7 +42,8 @@ pub(crate) async fn serve<S>(
     let counted = activity.clone();
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
         let asking = counted.begin(request.version());
-        request.extensions_mut().insert(source);
+        request.extensions_mut().insert(Source::of(peer));
+        request.extensions_mut().insert(Peer(peer.ip().to_canonical()));
         let answer = router.clone().oneshot(request.map(Body::new));
         async move {
             let answer = answer.await;

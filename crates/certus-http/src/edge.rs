@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use certus_acme::ProblemKind;
 use certus_ca::CaError;
 use certus_ca::id::RequestId;
 use futures_util::FutureExt;
@@ -53,9 +54,15 @@ pub(crate) async fn edge(State(app): State<App>, mut request: Request<Body>, nex
         }
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
+    // RFC 8555 section 6.6: about limits, for people.
+    let limited =
+        response.extensions().get::<Refusal>().is_some_and(|refusal| refusal.kind == ProblemKind::RateLimited);
+    if limited {
+        response.headers_mut().append(header::LINK, app.help_link.clone());
+    }
     // RFC 8555 section 7.1: on every resource but the directory.
     if path != urls::DIRECTORY {
-        headers.append(header::LINK, app.index_link.clone());
+        response.headers_mut().append(header::LINK, app.index_link.clone());
     }
     response
 }

@@ -26,6 +26,15 @@ impl Source {
     }
 }
 
+/// The very address that something comes from, as limits on new accounts see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
+impl Peer {
+    /// Where that is not said.
+    pub(crate) const UNKNOWN: Self = Self(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+}
+
 /// The places. Clones share them.
 #[derive(Debug, Clone)]
 pub(crate) struct Places {

@@ -7,6 +7,7 @@ mod certificate;
 mod challenge;
 mod directory;
 mod key_change;
+mod limits;
 mod order;
 mod renewal_info;
 mod revocation;
@@ -24,7 +25,7 @@ use serde::de::DeserializeOwned;
 
 use crate::edge;
 use crate::error::ErrorResponse;
-use crate::limits;
+use crate::limits as bounds;
 use crate::places::Places;
 use crate::urls::{self, Urls};
 
@@ -42,16 +43,20 @@ pub(crate) struct App {
     pub(crate) ca: Ca,
     pub(crate) urls: Urls,
     pub(crate) index_link: HeaderValue,
+    /// About limits, for people (RFC 8555 section 6.6).
+    pub(crate) help_link: HeaderValue,
     pub(crate) requests: Places,
 }
 
 /// The ACME service of an authority.
 pub fn acme(ca: Ca, urls: Urls) -> Router {
     let index_link = link(&urls.directory(), "index");
-    let requests = Places::new(limits::MAX_REQUESTS, limits::MAX_REQUESTS_PER_SOURCE);
-    let app = App { ca, urls, index_link, requests };
+    let requests = Places::new(bounds::MAX_REQUESTS, bounds::MAX_REQUESTS_PER_SOURCE);
+    let help = ca.rate_limits().help_url.clone().unwrap_or_else(|| urls.of(urls::LIMITS));
+    let app = App { ca, urls, index_link, help_link: link(&help, "help"), requests };
     Router::new()
         .route(urls::DIRECTORY, get(directory::read).post(directory::read_signed))
+        .route(urls::LIMITS, get(limits::page))
         .route(NEW_NONCE, get(directory::new_nonce).post(directory::new_nonce_signed))
         .route(NEW_ACCOUNT, post(account::new_account))
         .route("/acme/acct/{id}", post(account::account))

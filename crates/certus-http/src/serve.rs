@@ -118,7 +118,7 @@ async fn accept<H, F, S>(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
-        let connection = connection::serve(handshake(stream), router.clone(), source, soft.clone());
+        let connection = connection::serve(handshake(stream), router.clone(), peer, soft.clone());
         let hard = hard.clone();
         connections.spawn(async move {
             let _place = place;

@@ -11,6 +11,8 @@ use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, Orde
 
 /// The path of the directory.
 pub(crate) const DIRECTORY: &str = "/directory";
+/// The path of what is said to people about limits: a page, no resource of ACME.
+pub(crate) const LIMITS: &str = "/limits";
 
 /// The query of a list's further pages, in front of an id.
 const AFTER: &str = "after=";

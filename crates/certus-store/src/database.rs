@@ -10,9 +10,10 @@ use certus_ca::id::{
 };
 use certus_ca::job::{Job, Lease, LeasedJob, Task};
 use certus_ca::ports::{
-    AuditEntry, CertificateEntry, CertificateKey, IntentOutcome, OpenCounts, OrderAndAuthorizations, OrderPage, Page,
-    Process, ShardState, Store, StoreError, Stored, StoredCrl, Version,
+    AuditEntry, CertificateEntry, CertificateKey, IntentOutcome, LimitEntry, OpenCounts, OrderAndAuthorizations,
+    OrderPage, Page, Process, ShardState, Store, StoreError, Stored, StoredCrl, Version,
 };
+use certus_ca::rate_limits::{Charges, LimitName};
 use certus_ca::state::{
     Account, Authorization, BindingEntry, BindingKey, Intent, IssuedCertificate, KnownCertificate, Order, Renewable,
     RenewalRule, Revocation,
@@ -38,8 +39,17 @@ impl Database {
         self.queue.commit(operation, Some(audit)).await.map(drop)
     }
 
-    async fn write_job(&self, operation: Operation, audit: AuditEvent) -> Result<Lease, StoreError> {
-        match self.queue.commit(operation, Some(audit)).await? {
+    async fn write_charged(
+        &self,
+        operation: Operation,
+        charges: &Charges,
+        audit: AuditEvent,
+    ) -> Result<(), StoreError> {
+        self.queue.commit_charged(operation, charges.clone(), Some(audit)).await.map(drop)
+    }
+
+    async fn write_job(&self, operation: Operation, charges: &Charges, audit: AuditEvent) -> Result<Lease, StoreError> {
+        match self.queue.commit_charged(operation, charges.clone(), Some(audit)).await? {
             Reply::Lease(lease) => Ok(lease),
             Reply::Done | Reply::Nothing | Reply::Jobs(_) | Reply::Changed(_) => Err(StoreError::Conflict),
         }
@@ -56,8 +66,8 @@ impl Store for Database {
         self.reads.account_by_key(key).await
     }
 
-    async fn create_account(&self, account: &Account, audit: AuditEvent) -> Result<(), StoreError> {
-        self.write(Operation::CreateAccount { account: account.clone() }, audit).await
+    async fn create_account(&self, account: &Account, charges: &Charges, audit: AuditEvent) -> Result<(), StoreError> {
+        self.write_charged(Operation::CreateAccount { account: account.clone() }, charges, audit).await
     }
 
     async fn update_account(&self, read: Version, account: &Account, audit: AuditEvent) -> Result<(), StoreError> {
@@ -84,8 +94,14 @@ impl Store for Database {
         self.reads.open_counts(account, now).await
     }
 
-    async fn open_authorization(&self, authorization: &Authorization, audit: AuditEvent) -> Result<(), StoreError> {
-        self.write(Operation::OpenAuthorization { authorization: authorization.clone() }, audit).await
+    async fn open_authorization(
+        &self,
+        authorization: &Authorization,
+        charges: &Charges,
+        audit: AuditEvent,
+    ) -> Result<(), StoreError> {
+        let operation = Operation::OpenAuthorization { authorization: authorization.clone() };
+        self.write_charged(operation, charges, audit).await
     }
 
     async fn reusable_authorizations(
@@ -101,10 +117,11 @@ impl Store for Database {
         &self,
         order: &Order,
         authorizations: &[Authorization],
+        charges: &Charges,
         audit: AuditEvent,
     ) -> Result<(), StoreError> {
         let operation = Operation::OpenOrder { order: order.clone(), authorizations: authorizations.to_vec() };
-        self.write(operation, audit).await
+        self.write_charged(operation, charges, audit).await
     }
 
     async fn order(&self, id: OrderId) -> Result<Option<Stored<OrderAndAuthorizations>>, StoreError> {
@@ -152,7 +169,7 @@ impl Store for Database {
         };
         let authorization = authorization.clone();
         let operation = Operation::BeginValidation { read, authorization, challenge, job: job.clone(), process };
-        self.write_job(operation, audit).await
+        self.write_job(operation, &Charges::none(), audit).await
     }
 
     async fn settle_authorization(
@@ -160,9 +177,11 @@ impl Store for Database {
         lease: Lease,
         read: Version,
         authorization: &Authorization,
+        charges: &Charges,
         audit: AuditEvent,
     ) -> Result<(), StoreError> {
-        self.write(Operation::SettleAuthorization { lease, read, authorization: authorization.clone() }, audit).await
+        let operation = Operation::SettleAuthorization { lease, read, authorization: authorization.clone() };
+        self.write_charged(operation, charges, audit).await
     }
 
     async fn retry_validation(
@@ -188,10 +207,11 @@ impl Store for Database {
         order: &Order,
         job: &Job,
         process: ProcessId,
+        charges: &Charges,
         audit: AuditEvent,
     ) -> Result<Lease, StoreError> {
         let operation = Operation::BeginIssuance { read, order: order.clone(), job: job.clone(), process };
-        self.write_job(operation, audit).await
+        self.write_job(operation, charges, audit).await
     }
 
     async fn record_intent(&self, lease: Lease, intent: &Intent, audit: AuditEvent) -> Result<(), StoreError> {
@@ -215,9 +235,10 @@ impl Store for Database {
         lease: Lease,
         read: Version,
         order: &Order,
+        charges: &Charges,
         audit: AuditEvent,
     ) -> Result<(), StoreError> {
-        self.write(Operation::FailIssuance { lease, read, order: order.clone() }, audit).await
+        self.write_charged(Operation::FailIssuance { lease, read, order: order.clone() }, charges, audit).await
     }
 
     async fn record_own_intent(&self, intent: &Intent, audit: AuditEvent) -> Result<(), StoreError> {
@@ -343,6 +364,31 @@ impl Store for Database {
 
     async fn drop_job(&self, lease: Lease, audit: AuditEvent) -> Result<(), StoreError> {
         self.write(Operation::DropJob { lease }, audit).await
+    }
+
+    async fn limit_entries(
+        &self,
+        later_than: &[(LimitName, Timestamp)],
+        after: Option<i64>,
+        limit: u32,
+    ) -> Result<Page<LimitEntry>, StoreError> {
+        self.reads.limit_entries(later_than, after, limit).await
+    }
+
+    async fn clear_limit(&self, limit: LimitName, subject: &str, audit: AuditEvent) -> Result<bool, StoreError> {
+        let operation = Operation::ClearLimit { limit, subject: subject.to_owned() };
+        self.queue.commit(operation, Some(audit)).await.map(|reply| reply.changed())
+    }
+
+    async fn sweep_limits(&self, before: Timestamp, limit: u32, audit: AuditEvent) -> Result<u64, StoreError> {
+        let keys = self.reads.empty_limits(before, limit).await?;
+        if keys.is_empty() {
+            return Ok(0);
+        }
+        match self.queue.commit(Operation::SweepLimits { keys, before }, Some(audit)).await? {
+            Reply::Changed(count) => Ok(count),
+            Reply::Done | Reply::Nothing | Reply::Lease(_) | Reply::Jobs(_) => Ok(0),
+        }
     }
 
     async fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {

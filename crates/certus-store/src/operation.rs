@@ -9,6 +9,7 @@ use certus_ca::audit::{Action, AuditEvent};
 use certus_ca::id::{BindingKeyId, ChallengeId, ProcessId, RenewalRuleId};
 use certus_ca::job::{Job, Lease, LeasedJob};
 use certus_ca::ports::{Process, StoreError, StoredCrl, Version};
+use certus_ca::rate_limits::{Charges, LimitName};
 use certus_ca::state::{
     Account, Authorization, BindingKey, Challenge, ChallengeState, Intent, IssuedCertificate, KnownCertificate, Order,
     RenewalRule, Revocation,
@@ -159,6 +160,14 @@ pub(crate) enum Operation {
         limit: u32,
         at: Timestamp,
     },
+    ClearLimit {
+        limit: LimitName,
+        subject: String,
+    },
+    SweepLimits {
+        keys: Vec<i64>,
+        before: Timestamp,
+    },
     /// Changes nothing, by statements that only a store that takes writes accepts.
     Probe,
 }
@@ -198,10 +207,11 @@ impl Reply {
     }
 }
 
-/// One logical transaction: an operation, and the audit entry that commits with it.
+/// One logical transaction: an operation, what it costs, and the audit entry that commits with it.
 #[derive(Debug, Clone)]
 pub(crate) struct Transaction {
     pub(crate) operation: Operation,
+    pub(crate) charges: Charges,
     pub(crate) audit: Option<AuditEvent>,
 }
 
@@ -234,8 +244,18 @@ impl Queue {
 
     /// Hands a transaction to the writer and waits until it is durable. A caller that stops waiting does not undo it.
     pub(crate) async fn commit(&self, operation: Operation, audit: Option<AuditEvent>) -> Result<Reply, StoreError> {
+        self.commit_charged(operation, Charges::none(), audit).await
+    }
+
+    /// The same, of one that limits may stand against.
+    pub(crate) async fn commit_charged(
+        &self,
+        operation: Operation,
+        charges: Charges,
+        audit: Option<AuditEvent>,
+    ) -> Result<Reply, StoreError> {
         let (reply, outcome) = oneshot::channel();
-        let envelope = Envelope { transaction: Transaction { operation, audit }, reply };
+        let envelope = Envelope { transaction: Transaction { operation, charges, audit }, reply };
         if self.0.send(envelope).await.is_err() {
             return Err(stopped());
         }

@@ -13,6 +13,7 @@ mod config;
 mod connection;
 mod fault;
 mod hosts;
+mod limit;
 mod migrate;
 mod order;
 mod read_rows;
@@ -59,6 +60,7 @@ pub(crate) fn statements() -> Vec<&'static str> {
     [
         binding::ALL,
         batch::ALL,
+        limit::ALL,
         migrate::ALL,
         renewal::ALL,
         sql_authority::ALL,

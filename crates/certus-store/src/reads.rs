@@ -9,9 +9,10 @@ use certus_ca::id::{
 };
 use certus_ca::job::Lease;
 use certus_ca::ports::{
-    AuditEntry, CertificateEntry, CertificateKey, IntentOutcome, OpenCounts, OrderAndAuthorizations, OrderPage, Page,
-    ShardState, StoreError, Stored, StoredCrl,
+    AuditEntry, CertificateEntry, CertificateKey, IntentOutcome, LimitEntry, OpenCounts, OrderAndAuthorizations,
+    OrderPage, Page, ShardState, StoreError, Stored, StoredCrl,
 };
+use certus_ca::rate_limits::LimitName;
 use certus_ca::state::{
     Account, Authorization, BindingEntry, IssuedCertificate, KnownCertificate, Renewable, RenewalRule,
 };
@@ -62,6 +63,14 @@ pub(crate) trait Reads: Debug + Send + Sync {
     /// Whether [`certus_ca::ports::Store::lease_jobs`] would find something; asked first, so that looking writes nothing.
     async fn has_free_jobs(&self) -> Result<bool, StoreError>;
     async fn leases(&self, process: ProcessId) -> Result<Vec<Lease>, StoreError>;
+    async fn limit_entries(
+        &self,
+        later_than: &[(LimitName, Timestamp)],
+        after: Option<i64>,
+        limit: u32,
+    ) -> Result<Page<LimitEntry>, StoreError>;
+    /// The rows of buckets that were empty before that time, some of them.
+    async fn empty_limits(&self, before: Timestamp, limit: u32) -> Result<Vec<i64>, StoreError>;
     async fn setting(&self, name: &str) -> Result<Option<String>, StoreError>;
     async fn issuers(&self) -> Result<Vec<(String, String)>, StoreError>;
     async fn crl(&self, issuer: &str, shard: u32) -> Result<Option<StoredCrl>, StoreError>;

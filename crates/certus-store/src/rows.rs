@@ -8,6 +8,7 @@ mod authorization;
 mod binding;
 mod certificate;
 mod job;
+mod limit;
 mod order;
 mod renewal;
 
@@ -15,7 +16,7 @@ use certus_ca::ports::{StoreError, Version};
 use certus_pki::Timestamp;
 use data_encoding::BASE64URL_NOPAD;
 
-pub(crate) use account::AccountRow;
+pub(crate) use account::{AccountRow, limits_column};
 pub(crate) use authorization::{
     AuthorizationRow, ChallengeFacts, ChallengeRow, PerspectiveRow, evidence_keys, resolved_column, reuse_column,
 };
@@ -24,6 +25,7 @@ pub(crate) use certificate::{
     CertificateRow, NameRow, column_of, entry, outcome, reason_column, revocation, revoked_entry,
 };
 pub(crate) use job::{JobRow, lease};
+pub(crate) use limit::LimitRow;
 pub(crate) use order::{IdentifierRow, OrderFacts, OrderRow, order_page};
 pub(crate) use renewal::{RenewableRow, RuleRow};
 

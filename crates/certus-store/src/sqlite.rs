@@ -6,6 +6,7 @@
 
 mod binding;
 mod fault;
+mod limit;
 mod lock;
 mod open;
 mod play;
@@ -80,6 +81,7 @@ pub(crate) fn schema(config: &SqliteConfig) -> Result<u32, StoreError> {
 pub(crate) fn statements() -> Vec<&'static str> {
     [
         binding::ALL,
+        limit::ALL,
         open::ALL,
         play::ALL,
         read_authority::ALL,

@@ -12,7 +12,7 @@ use certus_ca::id::ProcessId;
 use certus_ca::issuers::{Issuers, ProfileRule, crl_url, issuer_url};
 use certus_ca::ports::{Process, Store, Validator};
 use certus_ca::vault::{Sealed, Vault, VaultError};
-use certus_ca::{Ca, NameRules, Parts, Service, keep};
+use certus_ca::{Ca, NameRules, Parts, RateLimits, Service, keep};
 use certus_http::limits::MAX_CONNECTIONS;
 use certus_http::{PkiSite, Urls};
 use certus_pki::{
@@ -57,6 +57,8 @@ pub struct Setup {
     pub permitted: Vec<DnsName>,
     /// What the directory says about it.
     pub service: Service,
+    /// What clients may do how often: without limits, unless a test is about them.
+    pub limits: RateLimits,
     /// The name of the one profile.
     pub profile: String,
     /// The challenges that it takes.
@@ -106,6 +108,7 @@ impl Setup {
             second_root: false,
             permitted: Vec::new(),
             service: Service::default(),
+            limits: RateLimits::off(),
             profile: "classic".to_owned(),
             challenges: ChallengeType::ALL.to_vec(),
             reuse: Duration::ZERO,
@@ -309,6 +312,7 @@ impl TestAuthority {
             process,
             vault: Arc::new(FixedVault),
             service: setup.service,
+            limits: setup.limits,
         };
         let ca = Ca::open(parts).await?;
         keep::publish_crls(&ca).await?;

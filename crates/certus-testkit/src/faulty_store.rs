@@ -18,9 +18,10 @@ use certus_ca::id::{
 };
 use certus_ca::job::{Job, Lease, LeasedJob};
 use certus_ca::ports::{
-    AuditEntry, CertificateEntry, CertificateKey, IntentOutcome, OpenCounts, OrderAndAuthorizations, OrderPage, Page,
-    Process, ShardState, Store, StoreError, Stored, StoredCrl, Version,
+    AuditEntry, CertificateEntry, CertificateKey, IntentOutcome, LimitEntry, OpenCounts, OrderAndAuthorizations,
+    OrderPage, Page, Process, ShardState, Store, StoreError, Stored, StoredCrl, Version,
 };
+use certus_ca::rate_limits::{Charges, LimitName};
 use certus_ca::state::{
     Account, Authorization, BindingEntry, BindingKey, Intent, IssuedCertificate, KnownCertificate, Order, Renewable,
     RenewalRule, Revocation,
@@ -61,6 +62,8 @@ pub const COMMIT_POINTS: &[&str] = &[
     "register_issuer",
     "publish_crl",
     "reap",
+    "clear_limit",
+    "sweep_limits",
 ];
 
 /// Before or after the commit.
@@ -183,9 +186,9 @@ impl Store for FaultyStore {
         self.inner.account_by_key(key).await
     }
 
-    async fn create_account(&self, account: &Account, audit: AuditEvent) -> Result<(), StoreError> {
+    async fn create_account(&self, account: &Account, charges: &Charges, audit: AuditEvent) -> Result<(), StoreError> {
         self.fault("create_account", Moment::Before)?;
-        let done = self.inner.create_account(account, audit).await;
+        let done = self.inner.create_account(account, charges, audit).await;
         self.fault("create_account", Moment::After)?;
         done
     }
@@ -223,9 +226,14 @@ impl Store for FaultyStore {
         self.inner.open_counts(account, now).await
     }
 
-    async fn open_authorization(&self, authorization: &Authorization, audit: AuditEvent) -> Result<(), StoreError> {
+    async fn open_authorization(
+        &self,
+        authorization: &Authorization,
+        charges: &Charges,
+        audit: AuditEvent,
+    ) -> Result<(), StoreError> {
         self.fault("open_authorization", Moment::Before)?;
-        let done = self.inner.open_authorization(authorization, audit).await;
+        let done = self.inner.open_authorization(authorization, charges, audit).await;
         self.fault("open_authorization", Moment::After)?;
         done
     }
@@ -243,10 +251,11 @@ impl Store for FaultyStore {
         &self,
         order: &Order,
         authorizations: &[Authorization],
+        charges: &Charges,
         audit: AuditEvent,
     ) -> Result<(), StoreError> {
         self.fault("open_order", Moment::Before)?;
-        let done = self.inner.open_order(order, authorizations, audit).await;
+        let done = self.inner.open_order(order, authorizations, charges, audit).await;
         self.fault("open_order", Moment::After)?;
         done
     }
@@ -304,10 +313,11 @@ impl Store for FaultyStore {
         lease: Lease,
         read: Version,
         authorization: &Authorization,
+        charges: &Charges,
         audit: AuditEvent,
     ) -> Result<(), StoreError> {
         self.fault("settle_authorization", Moment::Before)?;
-        let done = self.inner.settle_authorization(lease, read, authorization, audit).await;
+        let done = self.inner.settle_authorization(lease, read, authorization, charges, audit).await;
         self.fault("settle_authorization", Moment::After)?;
         done
     }
@@ -340,10 +350,11 @@ impl Store for FaultyStore {
         order: &Order,
         job: &Job,
         process: ProcessId,
+        charges: &Charges,
         audit: AuditEvent,
     ) -> Result<Lease, StoreError> {
         self.fault("begin_issuance", Moment::Before)?;
-        let done = self.inner.begin_issuance(read, order, job, process, audit).await;
+        let done = self.inner.begin_issuance(read, order, job, process, charges, audit).await;
         self.fault("begin_issuance", Moment::After)?;
         done
     }
@@ -374,10 +385,11 @@ impl Store for FaultyStore {
         lease: Lease,
         read: Version,
         order: &Order,
+        charges: &Charges,
         audit: AuditEvent,
     ) -> Result<(), StoreError> {
         self.fault("fail_issuance", Moment::Before)?;
-        let done = self.inner.fail_issuance(lease, read, order, audit).await;
+        let done = self.inner.fail_issuance(lease, read, order, charges, audit).await;
         self.fault("fail_issuance", Moment::After)?;
         done
     }
@@ -537,6 +549,29 @@ impl Store for FaultyStore {
         self.fault("drop_job", Moment::Before)?;
         let done = self.inner.drop_job(lease, audit).await;
         self.fault("drop_job", Moment::After)?;
+        done
+    }
+
+    async fn limit_entries(
+        &self,
+        later_than: &[(LimitName, Timestamp)],
+        after: Option<i64>,
+        limit: u32,
+    ) -> Result<Page<LimitEntry>, StoreError> {
+        self.inner.limit_entries(later_than, after, limit).await
+    }
+
+    async fn clear_limit(&self, limit: LimitName, subject: &str, audit: AuditEvent) -> Result<bool, StoreError> {
+        self.fault("clear_limit", Moment::Before)?;
+        let done = self.inner.clear_limit(limit, subject, audit).await;
+        self.fault("clear_limit", Moment::After)?;
+        done
+    }
+
+    async fn sweep_limits(&self, before: Timestamp, limit: u32, audit: AuditEvent) -> Result<u64, StoreError> {
+        self.fault("sweep_limits", Moment::Before)?;
+        let done = self.inner.sweep_limits(before, limit, audit).await;
+        self.fault("sweep_limits", Moment::After)?;
         done
     }
 

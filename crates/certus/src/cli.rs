@@ -3,6 +3,7 @@
 #![expect(clippy::doc_markdown, reason = "what is said of a flag is printed as help, where Markdown is noise")]
 
 pub(crate) mod eab;
+pub(crate) mod limits;
 pub(crate) mod renewals;
 
 use std::net::SocketAddr;
@@ -61,6 +62,7 @@ impl Cli {
                 CaCommand::Certificates(args) => args.at.json,
                 CaCommand::Eab { command } => command.json(),
                 CaCommand::Renewals { command } => command.json(),
+                CaCommand::Limits(args) => args.json(),
                 CaCommand::Revoke(args) => args.at.json,
                 CaCommand::Keys { command: KeysCommand::Block(args) } => args.at.json,
             },
@@ -123,6 +125,8 @@ Example:
         #[command(subcommand)]
         command: renewals::RenewalsCommand,
     },
+    /// Shows who is near a limit; clears keys, and sets numbers for single accounts
+    Limits(Box<limits::LimitsArgs>),
     /// Revokes a certificate of the running authority
     Revoke(RevokeArgs),
     /// Keys that are never certified
@@ -364,6 +368,9 @@ pub(crate) struct UpArgs {
     /// Special addresses that may be validated and certified
     #[arg(long, value_name = "CIDR,…", value_delimiter = ',', value_parser = Network::parse, default_value = "127.0.0.0/8,::1/128")]
     pub(crate) permit_addresses: Vec<Network>,
+    /// Keep the limits of [authority.limits], which a laboratory is otherwise without
+    #[arg(long)]
+    pub(crate) limits: bool,
     /// Write directory_url, root_path and pid here as JSON once requests are answered
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,

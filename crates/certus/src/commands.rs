@@ -4,6 +4,7 @@ mod certificates;
 mod check;
 mod eab;
 mod init;
+mod limits;
 mod move_url;
 mod renewals;
 mod revoke;
@@ -38,6 +39,7 @@ pub(crate) fn run(cli: Cli, hooks: Hooks) -> anyhow::Result<Exit> {
                 CaCommand::Keys { command: KeysCommand::Block(args) } => revoke::block(&args).await,
                 CaCommand::Eab { command } => eab::run(&command).await,
                 CaCommand::Renewals { command } => renewals::run(&command).await,
+                CaCommand::Limits(args) => limits::run(&args).await,
             },
         }
     });

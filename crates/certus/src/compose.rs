@@ -113,6 +113,7 @@ pub(crate) async fn authority(config: &Config, surroundings: &Surroundings, hook
         process,
         vault,
         service: config.service.clone(),
+        limits: config.limits.clone(),
     })
     .await?;
     let site = PkiSite {

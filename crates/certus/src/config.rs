@@ -18,7 +18,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use certus_acme::ChallengeType;
-use certus_ca::{NameRules, Service};
+use certus_ca::rate_limits::Rate;
+use certus_ca::{LimitName, NameRules, RateLimits, Service};
 use certus_http::limits::MAX_SHARDS;
 use certus_pki::{ObjectIdentifier, PermittedKeys};
 
@@ -67,6 +68,8 @@ pub struct Config {
     pub sealing: SecretSource,
     /// What the directory says about the service.
     pub service: Service,
+    /// What clients may do how often.
+    pub limits: RateLimits,
     /// Which names are certified at all.
     pub names: NameRules,
     /// How control of names is seen.
@@ -290,6 +293,7 @@ impl Config {
                 website: web_url("website", authority.website)?,
                 external_account_required: authority.external_account_required,
             },
+            limits: resolve_limits(authority.limits)?,
             names: NameRules {
                 permit: names("permit_names", &identifiers.permit_names)?,
                 deny: names("deny_names", &identifiers.deny_names)?,
@@ -324,6 +328,41 @@ pub(crate) fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     let (ip, other_ip) = (one.ip().to_canonical(), other.ip().to_canonical());
     let same = ip == other_ip || ip.is_unspecified() || other_ip.is_unspecified();
     one.port() == other.port() && one.port() != 0 && same
+}
+
+fn resolve_limits(table: tables::Limits) -> Result<RateLimits, String> {
+    let tables::Limits {
+        enabled,
+        help_url,
+        new_accounts_per_address,
+        new_accounts_per_network,
+        new_orders_per_account,
+        certificates_per_registered_domain,
+        certificates_per_exact_set,
+        failed_validations_per_account_and_name,
+        consecutive_failures_per_account_and_name,
+    } = table;
+    let help_url = web_url("help_url", help_url)?;
+    let mut limits = RateLimits { enabled, help_url, ..RateLimits::built_in() };
+    for (limit, given) in [
+        (LimitName::NewAccountsPerAddress, new_accounts_per_address),
+        (LimitName::NewAccountsPerNetwork, new_accounts_per_network),
+        (LimitName::NewOrdersPerAccount, new_orders_per_account),
+        (LimitName::CertificatesPerRegisteredDomain, certificates_per_registered_domain),
+        (LimitName::CertificatesPerExactSet, certificates_per_exact_set),
+        (LimitName::FailedValidationsPerAccountAndName, failed_validations_per_account_and_name),
+        (LimitName::ConsecutiveFailuresPerAccountAndName, consecutive_failures_per_account_and_name),
+    ] {
+        let Some(tables::Limit { count, period }) = given else { continue };
+        let rate = Rate::new(count, period.0).ok_or_else(|| {
+            format!(
+                "[authority.limits]: {limit} must be one or more, in a period of ten years or less; enabled = false ends all \
+                 limits"
+            )
+        })?;
+        limits.rates.insert(limit, rate);
+    }
+    Ok(limits)
 }
 
 fn resolve_issuers(

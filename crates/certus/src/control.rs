@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use crate::authority_tls::AuthorityTls;
 use crate::eab;
 use crate::exit::{Exit, ending};
+use crate::rate_limits;
 use crate::renewals;
 use crate::state_dir::{Locked, StateDir, holder};
 use crate::status::{Certificates, CrlStatus, IssuerStatus, ProfileStatus, Status, StoreStatus};
@@ -67,6 +68,8 @@ pub(crate) enum Request {
     Eab(eab::Ask),
     /// Rules that move times to renew.
     Renewals(renewals::Ask),
+    /// Limits.
+    Limits(rate_limits::Ask),
 }
 
 /// What is answered. Not printed: it may hold a secret.
@@ -162,6 +165,7 @@ impl Told {
                 revoking::block(&self.ca, user, &spki_sha256).await.map(serde_json::to_value)
             }
             Request::Renewals(ask) => renewals::answer(&self.ca, user, ask).await.map(Ok),
+            Request::Limits(ask) => rate_limits::answer(&self.ca, user, ask).await.map(Ok),
             Request::Eab(ask) => eab::answer(&self.ca, user, &self.directory_url, ask).await.map(Ok),
         };
         match answered {

@@ -179,6 +179,7 @@ fn told(error: CaError) -> anyhow::Error {
         CaError::NotFound(what) => anyhow::anyhow!("there is no such {what}; list them with: certus ca eab list"),
         error @ (CaError::NotYours(_)
         | CaError::Terms(_)
+        | CaError::Limited { .. }
         | CaError::Busy(_)
         | CaError::Contended
         | CaError::Store(_)

@@ -14,6 +14,7 @@ mod exit;
 mod lifecycle;
 mod output;
 mod plan;
+mod rate_limits;
 mod renewals;
 mod state_dir;
 mod status;

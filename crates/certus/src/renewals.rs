@@ -177,6 +177,7 @@ fn told(error: CaError) -> anyhow::Error {
         | CaError::Contended
         | CaError::Store(_)
         | CaError::Vault(_)
+        | CaError::Limited { .. }
         | CaError::Internal(_)) => error.into(),
     }
 }

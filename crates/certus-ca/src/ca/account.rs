@@ -1,5 +1,7 @@
 //! Accounts (RFC 8555 section 7.3).
 
+use std::net::IpAddr;
+
 use certus_acme::account::{AccountUpdate, NewAccount};
 use certus_acme::{AccountStatus, Jwk, ProblemKind, Thumbprint};
 
@@ -8,7 +10,7 @@ use crate::audit::Action;
 use crate::error::CaError;
 use crate::id::{AccountId, RequestId};
 use crate::policy;
-use crate::ports::Stored;
+use crate::ports::{StoreError, Stored};
 use crate::state::{Account, AccountBinding};
 
 /// What came of a newAccount request.
@@ -44,7 +46,8 @@ impl Ca {
     /// # Errors
     ///
     /// `accountDoesNotExist` when only an existing one is wanted; `invalidContact` and `unsupportedContact`;
-    /// `unauthorized` when the key's account was deactivated, or the binding's key is over; `externalAccountRequired`.
+    /// `unauthorized` when the key's account was deactivated, or the binding's key is over; `externalAccountRequired`;
+    /// `rateLimited` when too many were made `from` that address.
     ///
     /// `binding` was verified; that of `wish` is not looked at.
     pub async fn new_account(
@@ -53,8 +56,9 @@ impl Ca {
         key: &Jwk,
         wish: &NewAccount,
         binding: Option<&AccountBinding>,
+        from: IpAddr,
     ) -> Result<Opened, CaError> {
-        retry_conflicts!(self.try_new_account(request, key, wish, binding).await)
+        retry_conflicts!(self.try_new_account(request, key, wish, binding, from).await)
     }
 
     /// Whether a key has an account, whatever its status.
@@ -72,6 +76,7 @@ impl Ca {
         key: &Jwk,
         wish: &NewAccount,
         binding: Option<&AccountBinding>,
+        from: IpAddr,
     ) -> Result<Opened, CaError> {
         let store = &self.inner().store;
         if let Some(found) = store.account_by_key(&key.thumbprint()).await? {
@@ -97,7 +102,12 @@ impl Ca {
         let opened = Account::open(key.clone(), contact, now);
         let account = Account { terms: terms.clone(), binding: binding.cloned(), ..opened };
         let audit = account_event(now, account.id, Action::AccountCreated, account.id, request);
-        store.create_account(&account, audit).await?;
+        let charges = self.inner().limits.for_account(from, now);
+        match store.create_account(&account, &charges, audit).await {
+            // Made meanwhile by another request of this client, which was the last that the limit let through.
+            Err(StoreError::Limited(_)) if self.has_account(key).await? => return Err(StoreError::Conflict.into()),
+            kept => kept?,
+        }
         Ok(Opened::Created(account))
     }
 

@@ -18,7 +18,7 @@ impl Ca {
     ///
     /// # Errors
     ///
-    /// What the identifier is refused for, with 403; `rateLimited` when too much is open.
+    /// What the identifier is refused for, with 403; `rateLimited` when too much is open, and where a limit was reached.
     pub async fn new_authorization(
         &self,
         request: RequestId,
@@ -68,7 +68,10 @@ impl Ca {
             .with_reuse(limits::AUTHORIZATION_LIFETIME)
             .with_retries(rule.retries);
         let audit = account_event(now, account.id, Action::AuthorizationOpened, authorization.id, request);
-        store.open_authorization(&authorization, audit).await?;
+        let identifier = &authorization.identifier;
+        let charges = self.inner().limits.for_authorization(account.id, &account.overrides, identifier, now);
+        let kept = store.open_authorization(&authorization, &charges, audit).await;
+        kept.map_err(|error| CaError::from(error).about(std::slice::from_ref(identifier)))?;
         Ok(authorization)
     }
 

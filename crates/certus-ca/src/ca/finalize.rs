@@ -13,6 +13,7 @@ use crate::id::{JobId, OrderId, RequestId};
 use crate::issuers::ProfileRule;
 use crate::job::{Job, Lease, LeasedJob, Task};
 use crate::ports::{OrderAndAuthorizations, Stored};
+use crate::rate_limits::Counting;
 use crate::state::Account;
 use crate::work;
 
@@ -22,7 +23,8 @@ impl Ca {
     ///
     /// # Errors
     ///
-    /// `orderNotReady` in any state but ready; `badCSR` with the reason, which leaves the order ready.
+    /// `orderNotReady` in any state but ready; `badCSR` with the reason, which leaves the order ready, and so does
+    /// `rateLimited`.
     pub async fn finalize(
         &self,
         request: RequestId,
@@ -59,7 +61,10 @@ impl Ca {
         let job = Job { id: JobId::random(), task: Task::Issue { order: id }, request };
         let audit = account_event(now, account.id, Action::IssuanceBegun, id, request);
         let in_use = inner.work.use_lease(Lease::first(job.id));
-        let lease = inner.store.begin_issuance(version, &order, &job, inner.process, audit).await?;
+        let counting = Counting::of(&order);
+        let charges = inner.limits.for_certificate(&account.overrides, &order.identifiers, counting, now);
+        let begun = inner.store.begin_issuance(version, &order, &job, inner.process, &charges, audit).await;
+        let lease = begun.map_err(|error| CaError::from(error).about(&order.identifiers))?;
         let done = work::issuance::start(self, LeasedJob { job, lease }, in_use);
         if inner.work.hold(done).await {
             return self.order(account, id).await;

@@ -13,6 +13,7 @@ use crate::issuers::{Issuers, ProfileRule};
 use crate::limits;
 use crate::policy;
 use crate::ports::{OrderAndAuthorizations, OrderPage, StoreError, Stored};
+use crate::rate_limits::Counting;
 use crate::state::{Account, Authorization, Order};
 
 impl Ca {
@@ -22,7 +23,7 @@ impl Ca {
     ///
     /// What the identifiers are refused for, also by the key that the account is bound to; `invalidProfile`; `malformed` for
     /// dates and members that would not be honoured; `alreadyReplaced`, and what else `replaces` is refused for (RFC 9773
-    /// section 5); `rateLimited` when too much is open.
+    /// section 5); `rateLimited` when too much is open, and where a limit was reached.
     pub async fn new_order(
         &self,
         request: RequestId,
@@ -94,12 +95,15 @@ impl Ca {
         // An order is worth nothing without its proofs.
         let expires = authorizations.iter().map(|one| one.expires).min().unwrap_or(lapses).min(lapses);
         let order = Order::open(account.id, name.to_owned(), &authorizations, now, expires).with_validity(validity);
-        let order = order.with_replaces(predecessor.map(|found| found.replaces));
+        let order = order.with_replaces(predecessor);
         let audit = account_event(now, account.id, Action::OrderOpened, order.id, request);
-        match store.open_order(&order, &new, audit).await {
+        let unproven = new.iter().map(|one| &one.identifier);
+        let (counting, overrides) = (Counting::of(&order), &account.overrides);
+        let charges = self.inner().limits.for_order(account.id, overrides, &order.identifiers, unproven, counting, now);
+        match store.open_order(&order, &new, &charges, audit).await {
             // Another order for the same certificate came in between.
             Err(StoreError::Conflict) if order.replaces.is_some() => return Err(already_replaced()),
-            kept => kept?,
+            kept => kept.map_err(|error| CaError::from(error).about(&order.identifiers))?,
         }
         Ok(OrderAndAuthorizations { order, authorizations })
     }

@@ -24,24 +24,6 @@ pub struct Renewal {
     pub ask_again: Duration,
 }
 
-/// The certificate that an order is to replace, as it was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Predecessor {
-    /// What the order keeps.
-    pub(crate) replaces: Replaces,
-    /// When it should be renewed.
-    pub(crate) window: Window,
-}
-
-impl Predecessor {
-    /// Whether the order comes when it was asked for (RFC 9773 section 5): limits on rates need not count it.
-    #[must_use]
-    #[expect(dead_code, reason = "limits on rates ask it")]
-    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
-        self.window.start() <= now
-    }
-}
-
 /// Which certificates are to be renewed, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Advance {
@@ -93,7 +75,7 @@ impl Ca {
         account: &Account,
         named: &str,
         identifiers: &[Identifier],
-    ) -> Result<Predecessor, CaError> {
+    ) -> Result<Replaces, CaError> {
         let named = CertId::parse(named).map_err(|error| {
             CaError::malformed(format!("\"replaces\" names no certificate (RFC 9773 section 4.1): {error}"))
         })?;
@@ -115,7 +97,8 @@ impl Ca {
         }
         let rules = self.inner().renewals.rules(&*self.inner().store, now).await?;
         let (window, _) = found.window(&rules, now);
-        Ok(Predecessor { replaces: Replaces { certificate: found.id, named }, window })
+        let no_more = identifiers.iter().all(|one| found.names.contains(&one.subject_name()));
+        Ok(Replaces { certificate: found.id, named, due: window.start() <= now && no_more })
     }
 
     /// Moves the time to renew of many certificates, for the person of that user id.

@@ -14,6 +14,7 @@ use certus_pki::Timestamp;
 
 use super::binding::AccountBinding;
 use crate::id::AccountId;
+use crate::rate_limits::Overrides;
 
 /// A client's account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub struct Account {
     pub terms: Option<String>,
     /// The external account binding that it was made with, if any; never changed.
     pub binding: Option<AccountBinding>,
+    /// The limits that an operator set for it alone.
+    pub overrides: Overrides,
     /// When it was made.
     pub created: Timestamp,
     /// When its owner deactivated it, if ever. Final (RFC 8555 section 7.3.6).
@@ -38,7 +41,16 @@ impl Account {
     /// A new account.
     #[must_use]
     pub fn open(key: Jwk, contact: Vec<String>, now: Timestamp) -> Self {
-        Self { id: AccountId::random(), key, contact, terms: None, binding: None, created: now, deactivated: None }
+        Self {
+            id: AccountId::random(),
+            key,
+            contact,
+            terms: None,
+            binding: None,
+            overrides: Overrides::new(),
+            created: now,
+            deactivated: None,
+        }
     }
 
     /// The status a client sees.

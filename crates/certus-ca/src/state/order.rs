@@ -57,6 +57,9 @@ pub struct Replaces {
     pub certificate: CertificateId,
     /// As the client named it.
     pub named: CertId,
+    /// Whether that was asked for: the order came within the window that renewalInfo suggested or later, and has no other
+    /// names. Limits on rates need not count it (RFC 9773 section 5).
+    pub due: bool,
 }
 
 /// What has happened to an order. The status a client sees is derived; see [`Order::status`].

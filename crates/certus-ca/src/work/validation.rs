@@ -164,7 +164,10 @@ async fn settle(
         let wait = retry.as_ref().map(|retry| retry.next.duration_since(now));
         let kept = match wait {
             Some(wait) => store.retry_validation(job.lease, version, &settled, challenge, wait, audit).await,
-            None => store.settle_authorization(job.lease, version, &settled, audit).await,
+            None => {
+                let charges = ca.charges_of_outcome(&settled, outcome.is_ok(), now).await?;
+                store.settle_authorization(job.lease, version, &settled, &charges, audit).await
+            }
         };
         match kept {
             Ok(()) => {

@@ -1,5 +1,6 @@
 //! A laboratory that is started, killed and started again on the same state.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -20,6 +21,8 @@ pub(crate) struct Laboratory {
     dir: PathBuf,
     store: String,
     ports: [u16; 2],
+    /// Whether limits are kept.
+    limits: bool,
     pub(crate) target: Arc<Http01Target>,
 }
 
@@ -27,7 +30,12 @@ impl Laboratory {
     pub(crate) async fn new(dir: &Path, store: &str) -> Self {
         let ports = certus_testkit::free_ports();
         let target = Arc::new(Http01Target::bind(0).await.unwrap());
-        Self { dir: dir.to_owned(), store: store.to_owned(), ports, target }
+        Self { dir: dir.to_owned(), store: store.to_owned(), ports, limits: false, target }
+    }
+
+    /// One that keeps limits.
+    pub(crate) async fn limited(dir: &Path, store: &str) -> Self {
+        Self { limits: true, ..Self::new(dir, store).await }
     }
 
     /// Where the signer writes down what it signs.
@@ -56,6 +64,7 @@ impl Laboratory {
         command.arg(self.dir.join("lab"));
         command.args(["--listen", &format!("127.0.0.1:{acme}"), "--pki-listen", &format!("127.0.0.1:{pki}")]);
         command.args(["--store", &self.store, "--http-01-port", &self.target.port().to_string()]);
+        command.args(self.limits.then_some("--limits"));
         command.arg("--ready-file").arg(&ready);
         let log = std::fs::File::create(self.dir.join("log")).unwrap();
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
@@ -83,6 +92,15 @@ impl Laboratory {
         command.args(["--", "ca"]).args(words).arg("--json").arg("--dir").arg(self.dir.join("lab"));
         let output = command.output().await.unwrap();
         output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
+    }
+
+    /// How many certificates a running authority has counted for each set of names.
+    pub(crate) async fn counted(&self) -> BTreeMap<String, u64> {
+        let shown = self.operate(&["limits", "--all", "--limit", "1000"]).await.unwrap();
+        assert!(shown["next"].is_null(), "there is more: {shown}");
+        let of_sets =
+            shown["keys"].as_array().unwrap().iter().filter(|key| key["name"] == "certificates_per_exact_set");
+        of_sets.map(|key| (key["key"].as_str().unwrap().to_owned(), key["spent"].as_u64().unwrap())).collect()
     }
 
     /// What the last start wrote to its log.

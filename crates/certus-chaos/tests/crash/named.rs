@@ -1,5 +1,6 @@
 //! A kill at every commit point, before and after, by name.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use certus_testkit::faulty_store::{Effect, Moment};
@@ -65,6 +66,11 @@ async fn lead_to(
             let made = laboratory.operate(&advance(&why(name))).await.unwrap();
             laboratory.operate(&["renewals", "end", made["id"].as_str().unwrap()]).await.is_some()
         }
+        // Of what everybody here has spent.
+        "clear_limit" => {
+            let words = ["limits", "clear", "new_accounts_per_address", "127.0.0.1"];
+            laboratory.operate(&words).await.is_some()
+        }
         "retire_process" => {
             running.ask_to_end();
             false
@@ -106,17 +112,31 @@ async fn verify(laboratory: &Laboratory, ledger: &Ledger) -> (usize, usize) {
     let (running, ready) = laboratory.start(&[]).await;
     let ready = ready.unwrap_or_else(|| panic!("it does not start again: {}", laboratory.log()));
     let ended = ledger.verify(&ready, &laboratory.target).await;
+    every_certificate_was_counted_once(&laboratory.counted().await, &ended);
     running.stop(&laboratory.log());
     (ended.len(), signer_and_store_agree(&laboratory.record(), &laboratory.store_url(), &ended).await)
 }
 
+/// Limits have counted what was issued: nothing twice, nothing never, and nothing that came to no certificate.
+fn every_certificate_was_counted_once(counted: &BTreeMap<String, u64>, ended: &BTreeMap<Vec<String>, usize>) {
+    let issued = ended.iter().filter(|(_, count)| **count > 0);
+    let issued: BTreeMap<String, u64> = issued
+        .map(|(names, count)| {
+            let mut names = names.clone();
+            names.sort();
+            (names.join(","), u64::try_from(*count).unwrap())
+        })
+        .collect();
+    assert_eq!(*counted, issued);
+}
+
 async fn every_commit_point_is_killed(dir: &Path, new_store: impl Fn(&str) -> String) {
-    let (laboratory, ledger) = (Laboratory::new(&dir.join("main"), &new_store("main")).await, Ledger::default());
+    let (laboratory, ledger) = (Laboratory::limited(&dir.join("main"), &new_store("main")).await, Ledger::default());
     for method in COMMIT_POINTS.iter().filter(|method| !NEVER.contains(method)) {
         for moment in [Moment::Before, Moment::After] {
             if FIRST_START.contains(method) {
                 let name = format!("{method}_{}", u8::from(moment == Moment::After));
-                let (fresh, told) = (Laboratory::new(&dir.join(&name), &new_store(&name)).await, Ledger::default());
+                let (fresh, told) = (Laboratory::limited(&dir.join(&name), &new_store(&name)).await, Ledger::default());
                 kill(&fresh, &told, method, moment).await;
                 verify(&fresh, &told).await;
             } else {

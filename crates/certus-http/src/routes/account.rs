@@ -10,12 +10,14 @@ use http::{StatusCode, header};
 
 use super::{App, PathId, binding, id_of, json, link, located};
 use crate::error::ErrorResponse;
+use crate::places::Peer;
 use crate::signed::{Json, JsonOrGet, PostAsGet, Signed, SignedByKey};
 use crate::urls::Urls;
 use crate::view;
 
 pub(super) async fn new_account(
     State(app): State<App>,
+    Peer(from): Peer,
     signed: SignedByKey<Json<NewAccount>>,
 ) -> Result<Response, ErrorResponse> {
     let SignedByKey { key, payload: Json(wish), request } = signed;
@@ -26,7 +28,7 @@ pub(super) async fn new_account(
         }
         Some(_) | None => None,
     };
-    let (status, account) = match app.ca.new_account(request, &key, &wish, binding.as_ref()).await? {
+    let (status, account) = match app.ca.new_account(request, &key, &wish, binding.as_ref(), from).await? {
         Opened::Created(account) => (StatusCode::CREATED, account),
         Opened::Existing(account) => (StatusCode::OK, account),
     };

@@ -14,6 +14,7 @@ mod names;
 mod openssl;
 mod overload;
 mod profiles;
+mod rate_limits;
 mod requests;
 mod rfc_5280_publications;
 mod rfc_9773_renewal;

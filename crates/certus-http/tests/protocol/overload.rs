@@ -81,6 +81,11 @@ async fn answered(client: &TestClient, nonce: &str) -> u16 {
 
 /// What a client at that address is answered when it asks for the directory.
 async fn directory_from(world: &World, address: &str) -> String {
+    answer_to(world, address, b"GET /directory HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await
+}
+
+/// What a client at that address is answered; its request ends the connection.
+pub(crate) async fn answer_to(world: &World, address: &str, request: &[u8]) -> String {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(SocketAddr::new(address.parse().unwrap(), 0)).unwrap();
     let port = world.authority.external_url.rsplit(':').next().unwrap().parse().unwrap();
@@ -92,7 +97,7 @@ async fn directory_from(world: &World, address: &str) -> String {
     let config = config.with_root_certificates(roots).with_no_client_auth();
     let name = ServerName::try_from("localhost").unwrap();
     let mut stream = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap();
-    stream.write_all(b"GET /directory HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    stream.write_all(request).await.unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
     String::from_utf8(answer).unwrap()

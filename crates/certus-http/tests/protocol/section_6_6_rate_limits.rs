@@ -19,6 +19,7 @@ async fn who_has_too_much_open_is_told_so() {
     let url = &client.directory().new_order;
     let answer = client.post(url, &order_for(&["one-more.localhost"])).await.unwrap();
     assert_refused("one more", &answer, 429, ProblemKind::RateLimited);
+    assert_eq!(answer.links("help"), [world.url("/limits")]);
     assert!(answer.retry_after().is_some_and(|wait| !wait.is_zero()), "{answer:?}");
     // Nobody else is touched.
     world.client().await.new_order(&["one-more.localhost"]).await.unwrap();

@@ -7,6 +7,7 @@ use certus_acme::{ChallengeType, Identifier, OrderStatus, Orders, ProblemKind};
 use certus_ca::audit::{Action, Actor, AuditEvent};
 use certus_ca::id::{AccountId, OrderId};
 use certus_ca::limits::ORDERS_A_PAGE;
+use certus_ca::rate_limits::Charges;
 use certus_ca::state::{Authorization, Order};
 use certus_testkit::{Answer, Reply, TestClient};
 use futures_util::future::join_all;
@@ -53,7 +54,7 @@ async fn open_many(world: &World, client: &TestClient, count: u32) -> Vec<String
             object: order.id.to_string(),
             request: None,
         };
-        store.open_order(&order, &[authorization], audit).await.unwrap();
+        store.open_order(&order, &[authorization], &Charges::none(), audit).await.unwrap();
         world.url(&format!("/acme/order/{}", order.id))
     });
     join_all(opened).await

@@ -28,6 +28,7 @@ CREATE TABLE accounts (
     deactivated BIGINT,
     binding_key BIGINT REFERENCES binding_keys (key),
     binding TEXT,
+    limits TEXT,
     CHECK ((binding_key IS NULL) = (binding IS NULL))
 );
 CREATE INDEX accounts_binding ON accounts (binding_key) WHERE binding_key IS NOT NULL;
@@ -112,13 +113,15 @@ CREATE TABLE orders (
     closed BIGINT,
     replaces BIGINT REFERENCES certificates (key),
     replaces_id TEXT,
+    replaces_due BOOLEAN,
     CHECK ((finalized IS NULL) = (public_key IS NULL)),
     CHECK ((issued IS NULL) = (certificate IS NULL)),
     CHECK ((failed IS NULL) = (problem IS NULL)),
     CHECK (issued IS NULL OR failed IS NULL),
     CHECK (finalized IS NOT NULL OR (issued IS NULL AND failed IS NULL)),
     CHECK (closed IS NOT NULL OR (issued IS NULL AND failed IS NULL)),
-    CHECK ((replaces IS NULL) = (replaces_id IS NULL))
+    CHECK ((replaces IS NULL) = (replaces_id IS NULL)),
+    CHECK ((replaces IS NULL) = (replaces_due IS NULL))
 );
 CREATE INDEX orders_open ON orders (account, expires) WHERE closed IS NULL;
 CREATE INDEX orders_listed ON orders (account, key) WHERE closed IS NULL OR issued IS NOT NULL;
@@ -273,6 +276,13 @@ CREATE TABLE renewal_rules (
     CHECK (window_start < window_end)
 );
 CREATE INDEX renewal_rules_active ON renewal_rules (ends) WHERE ended IS NULL;
+CREATE TABLE limits (
+    key BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    tat BIGINT NOT NULL,
+    UNIQUE (name, subject)
+);
 
 CREATE TABLE settings (
     name TEXT PRIMARY KEY,

@@ -1,9 +1,11 @@
 //! One batch: rows locked in the order of their keys, operations sent one after the other, one commit.
 
 use certus_ca::ports::StoreError;
+use tokio_postgres::Row;
 
 use super::call;
 use super::connection::{Call, Connection};
+use super::limit::{self, Buckets};
 use super::order::{self, Rows};
 use crate::operation::{Envelope, Reply};
 
@@ -54,33 +56,71 @@ pub(super) async fn play(connection: &Connection, batch: &[&Envelope]) -> Result
     let mut outcomes: Vec<Option<Result<Reply, StoreError>>> = batch.iter().map(|_| None).collect();
     let mut calls = vec![Call { sql: BEGIN, values: Vec::new() }];
     calls.extend(locks(batch));
+    let known = buckets(connection, batch, &mut calls).await?;
     let before = calls.len();
     let mut asked = Vec::with_capacity(batch.len());
+    let mut limited = Vec::new();
+    let mut supposed = known.clone();
     for (index, envelope) in order {
-        match call::call(&envelope.transaction) {
-            Ok(call) => {
+        let transaction = &envelope.transaction;
+        match supposed.spend(&transaction.charges).map(|()| call::call(transaction)) {
+            Ok(Ok(call)) => {
                 calls.push(call);
-                asked.push((index, &envelope.transaction.operation));
+                asked.push((index, transaction));
             }
-            Err(refused) => set(&mut outcomes, index, Err(refused)),
+            Ok(Err(refused)) => set(&mut outcomes, index, Err(refused)),
+            Err(excesses) => limited.push((index, transaction, excesses)),
         }
     }
-    let answers = match connection.pipeline(&calls).await {
-        Ok(answers) => answers,
+    let answers = send(connection, &calls).await?;
+    let mut spent = known.clone();
+    for ((index, transaction), rows) in asked.into_iter().zip(answers.into_iter().skip(before)) {
+        let outcome = call::reply(&transaction.operation, &rows);
+        // What took effect was let through when as much or more was spent.
+        if outcome.as_ref().is_ok_and(Reply::changed) && spent.spend(&transaction.charges).is_err() {
+            tracing::debug!("a limit was left as it was");
+        }
+        set(&mut outcomes, index, outcome);
+    }
+    for (index, transaction, excesses) in limited {
+        // What stood in its way may have been refused itself.
+        let alone = spent.clone().spend(&transaction.charges).is_ok();
+        set(&mut outcomes, index, Err(if alone { StoreError::Conflict } else { StoreError::Limited(excesses) }));
+    }
+    if let Some(keep) = spent.keep(&known) {
+        send(connection, &[keep]).await?;
+    }
+    // COMMIT POINT: past this line every operation of the batch that was not refused is durable.
+    connection.client.batch_execute(COMMIT).await.map_err(Failure::AtCommit)?;
+    Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| Err(call::no_answer()))).collect())
+}
+
+/// Where the buckets stand that limits of the batch are about; `calls`, which are to come first, are sent with the question.
+/// Without such limits nothing is sent.
+async fn buckets(connection: &Connection, batch: &[&Envelope], calls: &mut Vec<Call>) -> Result<Buckets, Failure> {
+    let ask = limit::ask(batch);
+    if ask.is_empty() {
+        return Ok(Buckets::default());
+    }
+    calls.extend(ask);
+    let answers = send(connection, calls).await?;
+    calls.clear();
+    let read = Buckets::read(answers.last().map(Vec::as_slice).unwrap_or_default());
+    read.map_err(Failure::Before)
+}
+
+/// Sends calls of a transaction that is open or begins with them; it is over when one fails.
+async fn send(connection: &Connection, calls: &[Call]) -> Result<Vec<Vec<Row>>, Failure> {
+    match connection.pipeline(calls).await {
+        Ok(answers) => Ok(answers),
         Err(error) => {
             // A server that is there still has the transaction open, failed; one that is not has none.
             if let Err(error) = connection.client.batch_execute(ROLLBACK).await {
                 tracing::debug!(error = &error as &dyn std::error::Error, "the transaction could not be rolled back");
             }
-            return Err(Failure::Before(error));
+            Err(Failure::Before(error))
         }
-    };
-    // COMMIT POINT: past this line every operation of the batch that was not refused is durable.
-    connection.client.batch_execute(COMMIT).await.map_err(Failure::AtCommit)?;
-    for ((index, operation), rows) in asked.into_iter().zip(answers.into_iter().skip(before)) {
-        set(&mut outcomes, index, call::reply(operation, &rows));
     }
-    Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| Err(call::no_answer()))).collect())
 }
 
 fn set(outcomes: &mut [Option<Result<Reply, StoreError>>], index: usize, outcome: Result<Reply, StoreError>) {

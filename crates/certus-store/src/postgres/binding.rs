@@ -53,16 +53,16 @@ crate::sql! {
         verdict AS (SELECT CASE WHEN EXISTS (SELECT FROM made) THEN 'done' ELSE 'conflict' END AS outcome)", audited!());
 
     CREATE_BOUND_ACCOUNT = concat!("WITH open AS (
-            SELECT key FROM binding_keys WHERE id = $13 AND revoked IS NULL AND (expires IS NULL OR expires > $10)
+            SELECT key FROM binding_keys WHERE id = $14 AND revoked IS NULL AND (expires IS NULL OR expires > $10)
             AND (NOT single_use OR NOT EXISTS (SELECT FROM accounts WHERE accounts.binding_key = binding_keys.key))),
         made AS (
-            INSERT INTO accounts (id, version, thumbprint, jwk, contact, created, deactivated, terms, binding_key, binding)
-            SELECT $6, 1, $7, $8, $9, $10::bigint, $11::bigint, $12, open.key, $14 FROM open
+            INSERT INTO accounts (id, version, thumbprint, jwk, contact, created, deactivated, terms, limits, binding_key, binding)
+            SELECT $6, 1, $7, $8, $9, $10::bigint, $11::bigint, $12, $13, open.key, $15 FROM open
             ON CONFLICT DO NOTHING RETURNING key),
         verdict AS (SELECT CASE WHEN EXISTS (SELECT FROM made) THEN 'done' ELSE 'conflict' END AS outcome),
         used AS (
             INSERT INTO audit (at, actor, action, object, request)
-            SELECT $1::bigint, $2::text, $15, $16, $5::bytea FROM verdict
+            SELECT $1::bigint, $2::text, $16, $17, $5::bytea FROM verdict
             WHERE outcome = 'done' AND $1::bigint IS NOT NULL)", audited!());
 
     ENTRY = entry!("WHERE id = $1");

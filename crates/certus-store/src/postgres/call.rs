@@ -14,11 +14,11 @@ use tokio_postgres::Row;
 
 use super::connection::{Call, Value};
 use super::fault::column;
-use super::{binding, renewal, sql_authority, sql_issuance, sql_job, sql_order, sql_revocation};
+use super::{binding, limit, renewal, sql_authority, sql_issuance, sql_job, sql_order, sql_revocation};
 use crate::operation::{OWN_INTENT_PATIENCE, Operation, Reply, Transaction, settled_challenge};
 use crate::rows::{
-    ChallengeFacts, JobRow, OrderFacts, Place, column_of, millis, number_column, reason_column, resolved_column,
-    reuse_column, version_column,
+    ChallengeFacts, JobRow, OrderFacts, Place, column_of, limits_column, millis, number_column, reason_column,
+    resolved_column, reuse_column, version_column,
 };
 
 macro_rules! values {
@@ -35,7 +35,7 @@ pub(super) fn call(transaction: &Transaction) -> Result<Call, StoreError> {
     };
     Ok(match &transaction.operation {
         Operation::CreateAccount { account } => {
-            let mut more = create_account(account, contact(account)?);
+            let mut more = create_account(account, contact(account)?, limits_column(account)?);
             match &account.binding {
                 None => audited(sql_order::CREATE_ACCOUNT, more),
                 Some(bound) => {
@@ -54,7 +54,9 @@ pub(super) fn call(transaction: &Transaction) -> Result<Call, StoreError> {
             let (thumbprint, jwk) =
                 (account.key.thumbprint().as_bytes().to_vec(), account.key.canonical_json().to_owned());
             let terms = account.terms.clone();
-            let more = values![id, version_column(*read), thumbprint, jwk, contact(account)?, deactivated, terms];
+            let limits = limits_column(account)?;
+            let contact = contact(account)?;
+            let more = values![id, version_column(*read), thumbprint, jwk, contact, deactivated, terms, limits];
             audited(sql_order::UPDATE_ACCOUNT, more)
         }
         Operation::OpenOrder { order, authorizations } => {
@@ -196,6 +198,8 @@ pub(super) fn call(transaction: &Transaction) -> Result<Call, StoreError> {
         Operation::Reap { before, limit, at } => {
             audited(sql_authority::REAP, values![millis(*before), i64::from(*limit), millis(*at)])
         }
+        Operation::ClearLimit { limit, subject } => audited(limit::CLEAR, values![limit.name(), subject.clone()]),
+        Operation::SweepLimits { keys, before } => audited(limit::SWEEP, values![keys.clone(), millis(*before)]),
         Operation::Probe => Call { sql: sql_authority::PROBE, values: Vec::new() },
     })
 }
@@ -223,7 +227,7 @@ fn contact(account: &Account) -> Result<String, StoreError> {
     serde_json::to_string(&account.contact).map_err(|error| StoreError::unavailable("contacts cannot be kept", error))
 }
 
-fn create_account(account: &Account, contact: String) -> Vec<Value> {
+fn create_account(account: &Account, contact: String, limits: Option<String>) -> Vec<Value> {
     values![
         account.id.as_bytes().to_vec(),
         account.key.thumbprint().as_bytes().to_vec(),
@@ -232,6 +236,7 @@ fn create_account(account: &Account, contact: String) -> Vec<Value> {
         millis(account.created),
         account.deactivated.map(millis),
         account.terms.clone(),
+        limits,
     ]
 }
 
@@ -265,6 +270,7 @@ fn open_order(order: &Order, authorizations: &[Authorization]) -> Vec<Value> {
         order.replaces.as_ref().map(|replaces| replaces.certificate.as_bytes().to_vec()),
         order.replaces.as_ref().map(|replaces| replaces.named.to_string()),
         authorizations.iter().map(|one| i64::from(one.retries)).collect::<Vec<_>>(),
+        order.replaces.as_ref().map(|replaces| replaces.due),
     ]
 }
 
@@ -405,7 +411,7 @@ fn crl_values(crl: &StoredCrl) -> Vec<Value> {
 pub(super) fn reply(operation: &Operation, rows: &[Row]) -> Result<Reply, StoreError> {
     match operation {
         Operation::LeaseJobs { .. } => return rows.iter().map(job).collect::<Result<_, _>>().map(Reply::Jobs),
-        Operation::Reap { .. } => {
+        Operation::Reap { .. } | Operation::SweepLimits { .. } => {
             let count: i64 = column(rows.first().ok_or_else(no_answer)?, 0)?;
             return Ok(Reply::Changed(u64::try_from(count).unwrap_or(0)));
         }
@@ -440,6 +446,7 @@ pub(super) fn reply(operation: &Operation, rows: &[Row]) -> Result<Reply, StoreE
         | Operation::WriteSetting { .. }
         | Operation::RegisterIssuer { .. }
         | Operation::PublishCrl { .. }
+        | Operation::ClearLimit { .. }
         | Operation::Probe => {}
     }
     outcome(operation, rows)
@@ -499,6 +506,8 @@ fn missing(operation: &Operation) -> StoreError {
         | Operation::WriteSetting { .. }
         | Operation::RegisterIssuer { .. }
         | Operation::Reap { .. }
+        | Operation::ClearLimit { .. }
+        | Operation::SweepLimits { .. }
         | Operation::Probe => return no_answer(),
     };
     Place::new(table, key).inconsistent("id")

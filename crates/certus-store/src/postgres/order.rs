@@ -71,6 +71,8 @@ impl Rows {
             | Operation::RegisterIssuer { .. }
             | Operation::PublishCrl { .. }
             | Operation::Reap { .. }
+            | Operation::ClearLimit { .. }
+            | Operation::SweepLimits { .. }
             | Operation::Probe => {}
         }
     }
@@ -124,6 +126,8 @@ pub(super) fn rank(operation: &Operation) -> (u8, Vec<u8>) {
         Operation::EndRenewalRule { id, .. } => (25, id.as_bytes().to_vec()),
         Operation::Reap { .. } => (22, Vec::new()),
         Operation::Probe => (23, Vec::new()),
+        Operation::ClearLimit { limit, subject } => (24, [limit.name(), " ", subject].concat().into_bytes()),
+        Operation::SweepLimits { .. } => (25, Vec::new()),
     }
 }
 

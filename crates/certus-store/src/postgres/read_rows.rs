@@ -103,6 +103,7 @@ pub(super) fn order(rows: &[Row]) -> Result<Option<Stored<OrderAndAuthorizations
         not_after: column(first, ORDER + 13)?,
         replaces: column(first, ORDER + 14)?,
         replaces_id: column(first, ORDER + 15)?,
+        replaces_due: column(first, ORDER + 16)?,
     };
     let mut gathered = Gatherer::default();
     let mut identifiers = Vec::new();

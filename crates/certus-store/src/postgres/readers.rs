@@ -11,9 +11,10 @@ use certus_ca::id::{
 };
 use certus_ca::job::Lease;
 use certus_ca::ports::{
-    AuditEntry, CertificateEntry, CertificateKey, CurrentCrl, IntentOutcome, OpenCounts, OrderAndAuthorizations,
-    OrderPage, Page, ShardState, StoreError, Stored, StoredCrl,
+    AuditEntry, CertificateEntry, CertificateKey, CurrentCrl, IntentOutcome, LimitEntry, OpenCounts,
+    OrderAndAuthorizations, OrderPage, Page, ShardState, StoreError, Stored, StoredCrl,
 };
+use certus_ca::rate_limits::LimitName;
 use certus_ca::state::{
     Account, Authorization, BindingEntry, IssuedCertificate, KnownCertificate, Renewable, RenewalRule,
 };
@@ -26,7 +27,7 @@ use tokio_postgres::types::ToSql;
 use super::connection::Connection;
 use super::fault::{self, Kind, column, unavailable};
 use super::hosts::Hosts;
-use super::{binding, migrate, read_rows, renewal, sql_read, sql_revocation};
+use super::{binding, limit, migrate, read_rows, renewal, sql_read, sql_revocation};
 use crate::reads::Reads;
 use crate::rows::{self, AccountRow, CertificateRow, NameRow, Place, millis};
 use crate::suffix::Suffix;
@@ -271,6 +272,24 @@ impl Reads for Readers {
         found.iter().map(|row| rows::lease(column(row, 0)?, column(row, 1)?)).collect()
     }
 
+    async fn limit_entries(
+        &self,
+        later_than: &[(LimitName, Timestamp)],
+        after: Option<i64>,
+        most: u32,
+    ) -> Result<Page<LimitEntry>, StoreError> {
+        let names: Vec<&str> = later_than.iter().map(|(limit, _)| limit.name()).collect();
+        let times: Vec<i64> = later_than.iter().map(|(_, tat)| millis(*tat)).collect();
+        let (after, wanted) = (after.unwrap_or(0), i64::from(most) + 1);
+        let found = self.ask(limit::LIST, &[&names, &times, &after, &wanted]).await?;
+        page(&found, most, limit::entry)
+    }
+
+    async fn empty_limits(&self, before: Timestamp, most: u32) -> Result<Vec<i64>, StoreError> {
+        let found = self.ask(limit::EMPTY, &[&millis(before), &i64::from(most)]).await?;
+        found.iter().map(|row| column(row, 0)).collect()
+    }
+
     async fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
         self.ask_one(sql_read::SETTING, &[&name]).await?.map(|row| column(&row, 0)).transpose()
     }
@@ -339,6 +358,7 @@ fn account(row: Option<Row>) -> Result<Option<Stored<Account>>, StoreError> {
         terms: column(&row, 6)?,
         binding_key: column(&row, 7)?,
         binding: column(&row, 8)?,
+        limits: column(&row, 9)?,
     };
     account.into_state().map(Some)
 }

@@ -19,13 +19,13 @@ pub(super) use audited;
 
 crate::sql! {
     CREATE_ACCOUNT = concat!("WITH made AS (
-            INSERT INTO accounts (id, version, thumbprint, jwk, contact, created, deactivated, terms)
-            VALUES ($6, 1, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING RETURNING key),
+            INSERT INTO accounts (id, version, thumbprint, jwk, contact, created, deactivated, terms, limits)
+            VALUES ($6, 1, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING RETURNING key),
         verdict AS (SELECT CASE WHEN EXISTS (SELECT FROM made) THEN 'done' ELSE 'conflict' END AS outcome)", audited!());
 
     UPDATE_ACCOUNT = concat!("WITH made AS (
             UPDATE accounts SET version = version + 1, thumbprint = $8, jwk = $9, contact = $10, deactivated = $11,
-                terms = $12
+                terms = $12, limits = $13
             WHERE id = $6 AND version = $7 RETURNING key),
         verdict AS (SELECT CASE WHEN EXISTS (SELECT FROM made) THEN 'done' ELSE 'conflict' END AS outcome)", audited!());
 
@@ -33,8 +33,8 @@ crate::sql! {
         predecessor AS (SELECT key, ", replaced!("$9::bigint"), " AS replaced FROM certificates WHERE id = $26::bytea),
         made AS (
             INSERT INTO orders (id, version, account, profile, created, expires, not_before, not_after, replaces,
-                replaces_id)
-            SELECT $6, 1, owner.key, $8, $9::bigint, $10, $23, $24, predecessor.key, $27::text
+                replaces_id, replaces_due)
+            SELECT $6, 1, owner.key, $8, $9::bigint, $10, $23, $24, predecessor.key, $27::text, $29::boolean
             FROM owner LEFT JOIN predecessor ON TRUE WHERE predecessor.replaced IS NOT TRUE
             ON CONFLICT DO NOTHING RETURNING key),
         verdict AS (SELECT CASE

@@ -38,9 +38,9 @@ pub(super) use certificate;
 
 crate::sql! {
     ACCOUNT = "SELECT id, version, jwk, contact, created, deactivated, terms,
-        (SELECT id FROM binding_keys WHERE key = accounts.binding_key), binding FROM accounts WHERE id = $1";
+        (SELECT id FROM binding_keys WHERE key = accounts.binding_key), binding, limits FROM accounts WHERE id = $1";
     ACCOUNT_BY_KEY = "SELECT id, version, jwk, contact, created, deactivated, terms,
-        (SELECT id FROM binding_keys WHERE key = accounts.binding_key), binding FROM accounts WHERE thumbprint = $1";
+        (SELECT id FROM binding_keys WHERE key = accounts.binding_key), binding, limits FROM accounts WHERE thumbprint = $1";
     OPEN_COUNTS = "SELECT
         (SELECT count(*) FROM orders WHERE account = owner.key AND closed IS NULL AND expires > $2),
         (SELECT count(*) FROM authorizations WHERE account = owner.key AND settled IS NULL AND deactivated IS NULL
@@ -63,7 +63,8 @@ crate::sql! {
     ORDER = concat!("SELECT ", authorization!(), ", order_identifiers.type, order_identifiers.value,
         order_identifiers.position, orders.id, orders.version, accounts.id, orders.profile, orders.created,
         orders.expires, orders.finalized, orders.public_key, orders.issued, certificates.id, orders.failed,
-        orders.problem, orders.not_before, orders.not_after, predecessors.id, orders.replaces_id
+        orders.problem, orders.not_before, orders.not_after, predecessors.id, orders.replaces_id,
+        orders.replaces_due
         FROM orders JOIN accounts ON accounts.key = orders.account
         LEFT JOIN certificates ON certificates.key = orders.certificate
         LEFT JOIN certificates AS predecessors ON predecessors.key = orders.replaces

@@ -1,8 +1,11 @@
 //! Accounts.
 
+use std::collections::BTreeMap;
+
 use certus_acme::Jwk;
 use certus_ca::id::{AccountId, BindingKeyId};
 use certus_ca::ports::{StoreError, Stored};
+use certus_ca::rate_limits::{LimitName, Overrides};
 use certus_ca::state::{Account, AccountBinding};
 use certus_pki::Timestamp;
 
@@ -20,6 +23,7 @@ pub(crate) struct AccountRow<'a> {
     pub(crate) terms: Option<String>,
     pub(crate) binding_key: Option<&'a [u8]>,
     pub(crate) binding: Option<String>,
+    pub(crate) limits: Option<&'a str>,
 }
 
 impl AccountRow<'_> {
@@ -33,15 +37,35 @@ impl AccountRow<'_> {
             (None, None) => None,
             (Some(_), None) | (None, Some(_)) => return Err(place.inconsistent("binding")),
         };
+        let overrides = match self.limits {
+            None => Overrides::new(),
+            Some(json) => overrides(json).ok_or_else(|| place.inconsistent("limits"))?,
+        };
         let account = Account {
             id: AccountId::from_bytes(place.octets("id", self.id)?),
             key: Jwk::parse(self.jwk).ok().ok_or_else(|| place.inconsistent("jwk"))?,
             contact: serde_json::from_str(self.contact).ok().ok_or_else(|| place.inconsistent("contact"))?,
             terms: self.terms,
             binding,
+            overrides,
             created: Timestamp::from_unix_millis(self.created),
             deactivated: self.deactivated.map(Timestamp::from_unix_millis),
         };
         Ok(Stored { value: account, version: place.version(self.version)? })
     }
+}
+
+/// The limits of an account of its own as the backends keep them: a JSON object of names and numbers, or nothing.
+pub(crate) fn limits_column(account: &Account) -> Result<Option<String>, StoreError> {
+    if account.overrides.is_empty() {
+        return Ok(None);
+    }
+    let named: BTreeMap<&str, u32> = account.overrides.iter().map(|(limit, count)| (limit.name(), *count)).collect();
+    let json = serde_json::to_string(&named);
+    json.map(Some).map_err(|error| StoreError::unavailable("an account's limits cannot be kept", error))
+}
+
+fn overrides(json: &str) -> Option<Overrides> {
+    let named: BTreeMap<String, u32> = serde_json::from_str(json).ok()?;
+    named.into_iter().map(|(name, count)| Some((LimitName::parse(&name)?, count))).collect()
 }

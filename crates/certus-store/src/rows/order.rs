@@ -29,6 +29,7 @@ pub(crate) struct OrderRow {
     /// The public id of the certificate that it replaces, and that as the client named it.
     pub(crate) replaces: Option<Vec<u8>>,
     pub(crate) replaces_id: Option<String>,
+    pub(crate) replaces_due: Option<bool>,
 }
 
 /// A row of `order_identifiers`, with the public id of its authorization.
@@ -58,13 +59,14 @@ impl OrderRow {
             replaces: None,
             state: OrderState::Open,
         };
-        order.replaces = match (&self.replaces, &self.replaces_id) {
-            (None, None) => None,
-            (Some(certificate), Some(named)) => Some(Replaces {
+        order.replaces = match (&self.replaces, &self.replaces_id, self.replaces_due) {
+            (None, None, None) => None,
+            (Some(certificate), Some(named), Some(due)) => Some(Replaces {
                 certificate: CertificateId::from_bytes(place.octets("replaces", certificate)?),
                 named: CertId::parse(named).ok().ok_or_else(|| place.inconsistent("replaces_id"))?,
+                due,
             }),
-            (None, Some(_)) | (Some(_), None) => return Err(place.inconsistent("replaces")),
+            (Some(_), ..) | (_, Some(_), _) | (.., Some(_)) => return Err(place.inconsistent("replaces")),
         };
         for row in identifiers {
             let in_row = Place::new("order_identifiers", &self.id);
@@ -150,6 +152,7 @@ mod tests {
             problem: None,
             replaces: None,
             replaces_id: None,
+            replaces_due: None,
         }
     }
 
@@ -168,7 +171,15 @@ mod tests {
             (OrderRow { version: -1, ..open() }, "version"),
             (OrderRow { replaces: Some(vec![1; 16]), ..open() }, "replaces"),
             (OrderRow { replaces_id: Some("AQ.AQ".into()), ..open() }, "replaces"),
-            (OrderRow { replaces: Some(vec![1; 16]), replaces_id: Some("AQ".into()), ..open() }, "replaces_id"),
+            (
+                OrderRow {
+                    replaces: Some(vec![1; 16]),
+                    replaces_id: Some("AQ".into()),
+                    replaces_due: Some(true),
+                    ..open()
+                },
+                "replaces_id",
+            ),
             (OrderRow { account: vec![], ..open() }, "account"),
         ] {
             match row.into_state(&[]) {

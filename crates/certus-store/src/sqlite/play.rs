@@ -1,11 +1,12 @@
 //! One operation and its audit entry, inside a transaction that is open already.
 
 use certus_ca::audit::AuditEvent;
+use certus_ca::ports::StoreError;
 use rusqlite::{Connection, params};
 
 use super::fault::Fault;
 use super::{
-    binding, renewal, write_account, write_authority, write_issuance, write_job, write_order, write_reap,
+    binding, limit, renewal, write_account, write_authority, write_issuance, write_job, write_order, write_reap,
     write_revocation,
 };
 use crate::operation::{Operation, Reply, Transaction};
@@ -22,9 +23,16 @@ crate::sql! {
     AUDIT = "INSERT INTO audit (at, actor, action, object, request) VALUES (?1, ?2, ?3, ?4, ?5)";
 }
 
-/// Plays an operation; its audit entry is written when something changed.
+/// Plays an operation, if no limit stands against it; what it costs is spent, and its audit entry written, when something
+/// changed.
 pub(super) fn play(connection: &Connection, transaction: &Transaction) -> Result<Reply, Fault> {
+    let charges = &transaction.charges;
+    let known = limit::known(connection, charges)?;
+    let buckets = charges.judge(&known).map_err(StoreError::Limited)?;
     let reply = operation(connection, &transaction.operation)?;
+    if reply.changed() {
+        limit::keep(connection, &buckets)?;
+    }
     if reply.changed()
         && let Some(event) = &transaction.audit
     {
@@ -84,6 +92,8 @@ fn operation(connection: &Connection, operation: &Operation) -> Result<Reply, Fa
         Operation::RegisterIssuer { id, chain_pem, at } => write_authority::issuer(connection, id, chain_pem, *at),
         Operation::PublishCrl { crl } => write_authority::crl(connection, crl),
         Operation::Reap { before, limit, at } => write_reap::reap(connection, *before, *limit, *at),
+        Operation::ClearLimit { limit, subject } => limit::clear(connection, *limit, subject),
+        Operation::SweepLimits { keys, before } => limit::sweep(connection, keys, *before),
         Operation::Probe => write_authority::probe(connection),
     }
 }

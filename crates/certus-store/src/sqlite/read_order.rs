@@ -28,7 +28,7 @@ macro_rules! authorization {
 crate::sql! {
     ORDER = "SELECT orders.id, orders.version, accounts.id, orders.profile, orders.created, orders.expires,
         orders.finalized, orders.public_key, orders.issued, certificates.id, orders.failed, orders.problem, orders.not_before,
-        orders.not_after, orders.key, predecessors.id, orders.replaces_id
+        orders.not_after, orders.key, predecessors.id, orders.replaces_id, orders.replaces_due
         FROM orders JOIN accounts ON accounts.key = orders.account
         LEFT JOIN certificates ON certificates.key = orders.certificate
         LEFT JOIN certificates AS predecessors ON predecessors.key = orders.replaces WHERE orders.id = ?1";
@@ -86,6 +86,7 @@ pub(super) fn order(connection: &Connection, id: OrderId) -> Result<Option<Store
                 not_after: row.get(13)?,
                 replaces: row.get(15)?,
                 replaces_id: row.get(16)?,
+                replaces_due: row.get(17)?,
             };
             Ok((order, row.get::<_, i64>(14)?))
         })

@@ -14,9 +14,10 @@ use certus_ca::id::{
 };
 use certus_ca::job::Lease;
 use certus_ca::ports::{
-    AuditEntry, CertificateEntry, CertificateKey, IntentOutcome, OpenCounts, OrderAndAuthorizations, OrderPage, Page,
-    ShardState, StoreError, Stored, StoredCrl,
+    AuditEntry, CertificateEntry, CertificateKey, IntentOutcome, LimitEntry, OpenCounts, OrderAndAuthorizations,
+    OrderPage, Page, ShardState, StoreError, Stored, StoredCrl,
 };
+use certus_ca::rate_limits::LimitName;
 use certus_ca::state::{
     Account, Authorization, BindingEntry, IssuedCertificate, KnownCertificate, Renewable, RenewalRule,
 };
@@ -26,7 +27,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::{Fault, unavailable};
 use super::recent::RecentAccounts;
-use super::{binding, open, read_authority, read_certificate, read_order, read_revocation, renewal};
+use super::{binding, limit, open, read_authority, read_certificate, read_order, read_revocation, renewal};
 use crate::reads::Reads;
 use crate::rows::{AccountRow, millis};
 
@@ -35,9 +36,9 @@ const MAX_IDLE: usize = 8;
 
 crate::sql! {
     ACCOUNT = "SELECT id, version, jwk, contact, created, deactivated, terms,
-        (SELECT id FROM binding_keys WHERE key = accounts.binding_key), binding FROM accounts WHERE id = ?1";
+        (SELECT id FROM binding_keys WHERE key = accounts.binding_key), binding, limits FROM accounts WHERE id = ?1";
     ACCOUNT_BY_KEY = "SELECT id, version, jwk, contact, created, deactivated, terms,
-        (SELECT id FROM binding_keys WHERE key = accounts.binding_key), binding FROM accounts WHERE thumbprint = ?1";
+        (SELECT id FROM binding_keys WHERE key = accounts.binding_key), binding, limits FROM accounts WHERE thumbprint = ?1";
     OPEN_ORDERS = "SELECT count(*) FROM orders JOIN accounts ON accounts.key = orders.account
         WHERE accounts.id = ?1 AND orders.closed IS NULL AND orders.expires > ?2";
     OPEN_AUTHORIZATIONS = "SELECT count(*) FROM authorizations JOIN accounts ON accounts.key = authorizations.account
@@ -240,6 +241,20 @@ impl Reads for SharedReaders {
         self.0.ask(|connection| read_authority::leases(connection, process))
     }
 
+    async fn limit_entries(
+        &self,
+        later_than: &[(LimitName, Timestamp)],
+        after: Option<i64>,
+        most: u32,
+    ) -> Result<Page<LimitEntry>, StoreError> {
+        let later_than = later_than.to_vec();
+        self.ask_aside(move |connection| limit::list(connection, &later_than, after, most)).await
+    }
+
+    async fn empty_limits(&self, before: Timestamp, most: u32) -> Result<Vec<i64>, StoreError> {
+        self.ask_aside(move |connection| limit::empty(connection, before, most)).await
+    }
+
     async fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
         self.0.ask(|connection| read_authority::setting(connection, name))
     }
@@ -283,6 +298,7 @@ fn account(connection: &Connection, statement: &str, value: &[u8]) -> Result<Opt
                 terms: row.get(6)?,
                 binding_key: row.get_ref(7)?.as_blob_or_null()?,
                 binding: row.get(8)?,
+                limits: row.get_ref(9)?.as_str_or_null()?,
             };
             Ok(account.into_state())
         })

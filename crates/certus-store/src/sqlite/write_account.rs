@@ -7,13 +7,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::binding;
 use super::fault::Fault;
 use crate::operation::Reply;
-use crate::rows::{Place, millis, version_column};
+use crate::rows::{Place, limits_column, millis, version_column};
 
 crate::sql! {
     CREATE = "INSERT INTO accounts (id, version, thumbprint, jwk, contact, created, deactivated, terms, binding_key,
-        binding) VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        binding, limits) VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     UPDATE = "UPDATE accounts SET version = version + 1, thumbprint = ?3, jwk = ?4, contact = ?5, deactivated = ?6,
-        terms = ?7
+        terms = ?7, limits = ?8
         WHERE id = ?1 AND version = ?2";
     KEY = "SELECT key FROM accounts WHERE id = ?1";
 }
@@ -33,6 +33,7 @@ pub(super) fn create(connection: &Connection, account: &Account) -> Result<Reply
         account.terms,
         binding_key,
         account.binding.as_ref().map(|binding| &binding.jws),
+        limits_column(account)?,
     ])?;
     Ok(Reply::Done)
 }
@@ -46,6 +47,7 @@ pub(super) fn update(connection: &Connection, read: Version, account: &Account) 
         contact_column(account)?,
         account.deactivated.map(millis),
         account.terms,
+        limits_column(account)?,
     ])?;
     if changed == 1 { Ok(Reply::Done) } else { Err(StoreError::Conflict.into()) }
 }

@@ -16,8 +16,8 @@ use crate::rows::{ChallengeFacts, Place, millis, resolved_column, reuse_column, 
 
 crate::sql! {
     OPEN_ORDER = "INSERT INTO orders (id, version, account, profile, created, expires, not_before, not_after, replaces,
-            replaces_id)
-        VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, (SELECT key FROM certificates WHERE id = ?8), ?9)";
+            replaces_id, replaces_due)
+        VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, (SELECT key FROM certificates WHERE id = ?8), ?9, ?10)";
     OPEN_AUTHORIZATION = "INSERT INTO authorizations (id, version, account, type, value, created, expires, reuse, retries)
         VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     OFFER_CHALLENGE = "INSERT INTO challenges (id, authorization_key, method, token) VALUES (?1, ?2, ?3, ?4)";
@@ -61,6 +61,7 @@ pub(super) fn open(connection: &Connection, order: &Order, authorizations: &[Aut
         order.validity.not_after.map(millis),
         order.replaces.as_ref().map(|replaces| replaces.certificate.as_bytes()),
         order.replaces.as_ref().map(|replaces| replaces.named.to_string()),
+        order.replaces.as_ref().map(|replaces| replaces.due),
     ])?;
     let order_key = connection.last_insert_rowid();
     let mut keys: HashMap<AuthorizationId, i64> = HashMap::with_capacity(authorizations.len());

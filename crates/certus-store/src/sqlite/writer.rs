@@ -194,6 +194,8 @@ fn changes_accounts(operation: &Operation) -> bool {
         | Operation::Reap { .. }
         | Operation::CreateRenewalRule { .. }
         | Operation::EndRenewalRule { .. }
+        | Operation::ClearLimit { .. }
+        | Operation::SweepLimits { .. }
         | Operation::Probe => false,
     }
 }

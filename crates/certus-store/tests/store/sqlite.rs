@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use certus_ca::audit::Action;
 use certus_ca::ports::StoreError;
+use certus_ca::rate_limits::Charges;
 use certus_store::{SqliteConfig, StoreUrl, connect, statements};
 use rusqlite::{Connection, OpenFlags};
 
@@ -58,7 +59,10 @@ async fn a_full_store_says_so_and_works_again_once_there_is_room() {
     let mut kept = Vec::new();
     let refused = loop {
         let (order, authorizations) = made::order(&account, &["a.example"; 50], made::NOW + made::WEEK);
-        match store.open_order(&order, &authorizations, made::event(Action::OrderOpened, order.id)).await {
+        match store
+            .open_order(&order, &authorizations, &Charges::none(), made::event(Action::OrderOpened, order.id))
+            .await
+        {
             Ok(()) => kept.push(order.id),
             Err(error) => break (order.id, error),
         }
@@ -83,11 +87,16 @@ async fn a_file_that_another_program_locks_is_unavailable_and_then_works_again()
     let other = Connection::open(&file).unwrap();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let account = made::account();
-    let refused = subject.store.create_account(&account, made::event(Action::AccountCreated, account.id)).await;
+    let refused =
+        subject.store.create_account(&account, &Charges::none(), made::event(Action::AccountCreated, account.id)).await;
     assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
     assert_eq!(subject.store.account(account.id).await.unwrap(), None, "reads go on meanwhile");
     other.execute_batch("ROLLBACK").unwrap();
-    subject.store.create_account(&account, made::event(Action::AccountCreated, account.id)).await.unwrap();
+    subject
+        .store
+        .create_account(&account, &Charges::none(), made::event(Action::AccountCreated, account.id))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -169,7 +178,15 @@ async fn every_statement_fits_the_schema_and_none_reads_a_whole_table_for_one_ro
             // Small tables, and what is meant to read a list in its order.
             let whole = step.starts_with("SCAN") && !step.contains("USING");
             let small = ["migrations", "issuers", "processes", "jobs", "sqlite_schema"];
-            let expected = !whole || small.iter().any(|table| step.contains(table)) || step.contains("CONSTANT ROW");
+            // Read through now and then, by a reader: an index would have to be written with every request that is counted.
+            let swept = statement.starts_with("SELECT key FROM limits WHERE tat");
+            // A list that was handed over.
+            let given = step.contains("VIRTUAL TABLE");
+            let expected = !whole
+                || swept
+                || given
+                || small.iter().any(|table| step.contains(table))
+                || step.contains("CONSTANT ROW");
             assert!(expected, "{step} in {statement}");
         }
     }

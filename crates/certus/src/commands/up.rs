@@ -266,6 +266,7 @@ fn pki_url(port: u16) -> anyhow::Result<PkiUrl> {
 
 /// What holds in a laboratory alone.
 fn as_laboratory(mut config: Config, args: &UpArgs) -> Config {
+    config.limits.enabled &= args.limits;
     let validation = &mut config.validation;
     validation.http_port = args.http_01_port;
     // https redirects go where tls-alpn-01 does: a laboratory has no port 443.

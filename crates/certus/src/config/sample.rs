@@ -2,6 +2,9 @@
 
 use std::net::SocketAddr;
 
+use certus_ca::LimitName;
+
+use super::units::Period;
 use super::urls::{ExternalUrl, PkiUrl};
 
 /// What was chosen.
@@ -45,6 +48,7 @@ pub fn text(choices: &Choices<'_>) -> String {
              [authority.sealing]\n{passphrase}"
         )
     };
+    let limits: String = LimitName::ALL.iter().map(limit).collect();
     format!(
         r##"# The settings of this Certus. Paths begin at the directory of this file. Durations and sizes carry their unit:
 # "30s", "10m", "12h", "90d"; "512 B", "64 KiB". A line beginning with "#" and a key shows the default.
@@ -145,6 +149,11 @@ key = "state/issuer/{issuer}.key"
 #max_redirects = 10
 #max_body = "1 KiB"
 
+# What clients may do how often (certus ca limits shows what is near). What goes beyond is refused for a while; help_url =
+# "https://…" names a page about it, in place of /limits beneath external_url.
+#[authority.limits]
+#enabled = true
+{limits}
 [store]
 # "sqlite" is a file in the state directory. A server on another machine, or several of which the writable one is used:
 # "postgres://user@host,host2/database?sslmode=verify-full&sslrootcert=/path/root.pem". A password never stands here:
@@ -157,4 +166,10 @@ url = {store}
 #format = "text"
 "##
     )
+}
+
+/// A limit with its built-in number.
+fn limit(limit: &LimitName) -> String {
+    let rate = limit.built_in();
+    format!("#{limit} = {{ count = {}, period = \"{}\" }}\n", rate.count(), Period(rate.period()))
 }

@@ -57,6 +57,8 @@ pub(super) struct Authority {
     pub(super) identifiers: Identifiers,
     #[serde(default)]
     pub(super) validation: Validation,
+    #[serde(default)]
+    pub(super) limits: Limits,
 }
 
 #[derive(Deserialize, Default)]
@@ -67,6 +69,44 @@ pub(super) struct Identifiers {
     pub(super) internal_domains: Vec<String>,
     pub(super) permit_addresses: Vec<Network>,
     pub(super) deny_addresses: Vec<Network>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Limits {
+    pub(super) enabled: bool,
+    pub(super) help_url: Option<String>,
+    pub(super) new_accounts_per_address: Option<Limit>,
+    pub(super) new_accounts_per_network: Option<Limit>,
+    pub(super) new_orders_per_account: Option<Limit>,
+    pub(super) certificates_per_registered_domain: Option<Limit>,
+    pub(super) certificates_per_exact_set: Option<Limit>,
+    pub(super) failed_validations_per_account_and_name: Option<Limit>,
+    pub(super) consecutive_failures_per_account_and_name: Option<Limit>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            help_url: None,
+            new_accounts_per_address: None,
+            new_accounts_per_network: None,
+            new_orders_per_account: None,
+            certificates_per_registered_domain: None,
+            certificates_per_exact_set: None,
+            failed_validations_per_account_and_name: None,
+            consecutive_failures_per_account_and_name: None,
+        }
+    }
+}
+
+/// So many in a period.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Limit {
+    pub(super) count: u32,
+    pub(super) period: Period,
 }
 
 #[derive(Deserialize, Default)]

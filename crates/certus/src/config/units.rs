@@ -1,5 +1,6 @@
 //! Durations, sizes and networks as people write them: `90d`, `64 KiB`, `10.0.0.0/8`.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -52,6 +53,16 @@ impl Period {
         // A duration that does not fit in a time stamp is no setting anybody means.
         let total = number.checked_mul(seconds).filter(|total| i64::try_from(*total).is_ok_and(|t| t < 1 << 40));
         total.map(Duration::from_secs).map(Self).ok_or_else(wrong)
+    }
+}
+
+/// In the largest unit that leaves no rest.
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs();
+        let whole = |(unit, _): &(u64, &str)| seconds >= *unit && seconds.is_multiple_of(*unit);
+        let (unit, letter) = [(86_400, "d"), (3600, "h"), (60, "m")].into_iter().find(whole).unwrap_or((1, "s"));
+        write!(f, "{}{letter}", seconds / unit)
     }
 }
 
@@ -143,7 +154,9 @@ mod tests {
     #[test]
     fn a_unit_is_required() {
         for (text, seconds) in [("30s", 30), ("10m", 600), ("12h", 43_200), ("90d", 7_776_000), ("6 d", 518_400)] {
-            assert_eq!(Period::parse(text), Ok(Period(Duration::from_secs(seconds))), "{text}");
+            let period = Period(Duration::from_secs(seconds));
+            assert_eq!(Period::parse(text), Ok(period), "{text}");
+            assert_eq!(period.to_string(), text.replace(' ', ""));
         }
         for text in ["", "90", "d", "-1d", "1.5h", "90 days", "1w", "1h30m", " 1d", "1d ", "1  d", "99999999999999999d"]
         {

@@ -7,6 +7,7 @@ mod golden;
 mod hostile;
 mod init;
 mod laboratory;
+mod limits;
 mod postgres;
 mod process;
 mod renewals;

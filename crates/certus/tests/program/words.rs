@@ -21,6 +21,9 @@ fn help_teaches() {
         ("help-ca-renewals-advance.txt", &["ca", "renewals", "advance", "--help"]),
         ("help-ca-renewals-list.txt", &["ca", "renewals", "list", "--help"]),
         ("help-ca-renewals-end.txt", &["ca", "renewals", "end", "--help"]),
+        ("help-ca-limits.txt", &["ca", "limits", "--help"]),
+        ("help-ca-limits-clear.txt", &["ca", "limits", "clear", "--help"]),
+        ("help-ca-limits-override.txt", &["ca", "limits", "override", "--help"]),
         ("help-ca-revoke.txt", &["ca", "revoke", "--help"]),
         ("help-ca-keys-block.txt", &["ca", "keys", "block", "--help"]),
     ] {

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use certus_ca::audit::Action;
 use certus_ca::ports::{StoreError, Version};
+use certus_ca::rate_limits::{Effect, LimitName};
 use certus_ca::state::{Account, BindingScope};
 use tokio::task::JoinSet;
 
 use super::{DEADLOCKS, fresh};
-use crate::suite::{bindings, made, renewals};
+use crate::suite::{bindings, limits, made, renewals};
 
 /// Two nodes whose batches touch the same rows in opposite orders: nobody waits in a circle, and every version has one
 /// winner.
@@ -96,6 +97,49 @@ async fn two_nodes_stay_within_a_quota() {
         }
     }
     assert_eq!(spent, QUOTA);
+    assert_eq!(subject.tables.number(DEADLOCKS), 0);
+}
+
+/// A number holds for all nodes together, whoever comes first, and nobody waits in a circle for buckets.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_nodes_share_a_limit() {
+    let subject = fresh().await;
+    limits::exactly(&subject, &[Arc::clone(&subject.store), subject.again().await], 5).await;
+    assert_eq!(subject.tables.number(DEADLOCKS), 0);
+}
+
+/// Buckets that one node empties, clears and sweeps while another spends from them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_nodes_empty_and_spend_without_standing_in_each_others_way() {
+    let subject = fresh().await;
+    let nodes = [Arc::clone(&subject.store), subject.again().await];
+    let limit = LimitName::NewAccountsPerAddress;
+    let mut writers = JoinSet::new();
+    for (number, node) in (0..96).zip(nodes.iter().cycle()) {
+        let node = Arc::clone(node);
+        writers.spawn(async move {
+            let (name, effect) =
+                (format!("n{}", number % 7), if number % 3 == 0 { Effect::Reset } else { Effect::Spend });
+            let other = limits::charge(limit, &format!("n{}", (number + 3) % 7), 1_000, Effect::Spend);
+            let charges = limits::one(limit, &name, 1_000, effect).with(other);
+            let account = made::account();
+            match number % 8 {
+                0 => node.clear_limit(limit, &name, made::event(Action::LimitCleared, &name)).await.map(drop).unwrap(),
+                1 => {
+                    let before = made::NOW + made::WEEK;
+                    node.sweep_limits(before, 9, made::event(Action::LimitsSwept, "all")).await.map(drop).unwrap();
+                }
+                _ => {
+                    let audit = made::event(Action::AccountCreated, account.id);
+                    node.create_account(&account, &charges, audit).await.unwrap();
+                }
+            }
+        });
+    }
+    while let Some(outcome) = writers.join_next().await {
+        outcome.unwrap();
+    }
+    assert_eq!(subject.tables.number("SELECT count(*) FROM accounts"), 72);
     assert_eq!(subject.tables.number(DEADLOCKS), 0);
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use certus_ca::audit::Action;
 use certus_ca::ports::StoreError;
+use certus_ca::rate_limits::Charges;
 use certus_store::{StoreUrl, connect};
 use certus_testkit::PostgresServer;
 use tokio::task::JoinSet;
@@ -27,7 +28,10 @@ async fn a_server_that_dies_is_unavailable_and_then_works_again() {
             let mut kept = Vec::new();
             loop {
                 let account = made::account();
-                match store.create_account(&account, made::event(Action::AccountCreated, account.id)).await {
+                match store
+                    .create_account(&account, &Charges::none(), made::event(Action::AccountCreated, account.id))
+                    .await
+                {
                     Ok(()) => kept.push(account),
                     Err(StoreError::Unavailable { .. }) => return kept,
                     Err(other) => panic!("{other:?}"),

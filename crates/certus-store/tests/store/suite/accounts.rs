@@ -3,6 +3,7 @@
 use certus_ca::audit::Action;
 use certus_ca::id::AccountId;
 use certus_ca::ports::{StoreError, Stored, Version};
+use certus_ca::rate_limits::Charges;
 use certus_ca::state::Account;
 
 use super::{Subject, made};
@@ -23,7 +24,7 @@ pub(crate) async fn a_key_has_one_account(subject: &Subject) {
     let store = &*subject.store;
     let account = made::kept_account(store).await;
     let second = Account::open(account.key.clone(), Vec::new(), made::NOW);
-    let refused = store.create_account(&second, made::event(Action::AccountCreated, second.id)).await;
+    let refused = store.create_account(&second, &Charges::none(), made::event(Action::AccountCreated, second.id)).await;
     assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
     assert_eq!(store.account(second.id).await.unwrap(), None);
     assert_eq!(store.account_by_key(&account.key.thumbprint()).await.unwrap().unwrap().value, account);

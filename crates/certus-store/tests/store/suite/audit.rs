@@ -6,6 +6,7 @@ use certus_acme::ChallengeType;
 use certus_ca::audit::{Action, Actor, AuditEvent};
 use certus_ca::id::RequestId;
 use certus_ca::ports::{AuditEntry, Version};
+use certus_ca::rate_limits::Charges;
 use certus_ca::state::{Account, Authorization};
 
 use super::made::NOW;
@@ -29,14 +30,17 @@ pub(crate) async fn every_write_leaves_an_entry(subject: &Subject) {
     let audit = made::event(Action::AuthorizationDeactivated, given_up.id);
     store.deactivate_authorization(Version(1), &given_up, audit).await.unwrap();
     let ahead = Authorization::open(account.id, given_up.identifier, ChallengeType::ALL, NOW, NOW + made::WEEK);
-    store.open_authorization(&ahead, made::event(Action::AuthorizationOpened, ahead.id)).await.unwrap();
+    store
+        .open_authorization(&ahead, &Charges::none(), made::event(Action::AuthorizationOpened, ahead.id))
+        .await
+        .unwrap();
     made::load(&subject.store, &[made::foreign(&[made::dns("c.example")])]).await;
     let (order, _) = made::kept_order(store, &account, &["d.example"]).await;
     made::validate(store, subject.process, order.id).await;
     let (lease, stored) = made::begin_issuance(store, subject.process, order.id).await;
     let failed = stored.value.fail(made::problem(), NOW);
     let audit = made::event(Action::IssuanceFailed, order.id);
-    store.fail_issuance(lease, stored.version, &failed, audit).await.unwrap();
+    store.fail_issuance(lease, stored.version, &failed, &Charges::none(), audit).await.unwrap();
     let (order, _) = made::kept_order(store, &account, &["e.example"]).await;
     made::validate(store, subject.process, order.id).await;
     let (lease, _) = made::begin_issuance(store, subject.process, order.id).await;
@@ -86,7 +90,7 @@ pub(crate) async fn what_was_refused_leaves_none(subject: &Subject) {
     let store = &*subject.store;
     let account = made::kept_account(store).await;
     let again = Account::open(account.key.clone(), Vec::new(), NOW);
-    store.create_account(&again, made::event(Action::AccountCreated, again.id)).await.unwrap_err();
+    store.create_account(&again, &Charges::none(), made::event(Action::AccountCreated, again.id)).await.unwrap_err();
     store.update_account(Version(9), &account, made::event(Action::AccountUpdated, account.id)).await.unwrap_err();
     let removed = store.reap(NOW, 10, made::event(Action::Reaped, "nothing")).await.unwrap();
     assert_eq!(removed, 0);

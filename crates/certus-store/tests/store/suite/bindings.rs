@@ -8,6 +8,7 @@ use certus_ca::audit::Action;
 use certus_ca::id::{BindingKeyId, OrderId};
 use certus_ca::job::Lease;
 use certus_ca::ports::{Store, StoreError, Version};
+use certus_ca::rate_limits::Charges;
 use certus_ca::state::{Account, AccountBinding, BindingEntry, BindingKey, BindingScope, BindingUse};
 use certus_ca::vault::Sealed;
 use certus_pki::{DnsName, Timestamp};
@@ -30,7 +31,7 @@ pub(crate) fn bound(key: &BindingKey) -> Account {
 }
 
 pub(crate) async fn create(store: &dyn Store, account: &Account) -> Result<(), StoreError> {
-    store.create_account(account, made::event(Action::AccountCreated, account.id)).await
+    store.create_account(account, &Charges::none(), made::event(Action::AccountCreated, account.id)).await
 }
 
 async fn kept_bound(store: &dyn Store, key: &BindingKey) -> Account {

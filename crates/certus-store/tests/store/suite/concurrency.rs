@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use certus_ca::audit::Action;
 use certus_ca::ports::{StoreError, Version};
+use certus_ca::rate_limits::Charges;
 use certus_ca::state::Account;
 use futures_util::FutureExt;
 use tokio::task::JoinSet;
@@ -76,7 +77,7 @@ pub(crate) async fn what_is_refused_halfway_takes_nothing_with_it(subject: &Subj
         }
         writers.spawn(async move {
             let audit = made::event(Action::OrderOpened, order.id);
-            (n, order.id, store.open_order(&order, &authorizations, audit).await)
+            (n, order.id, store.open_order(&order, &authorizations, &Charges::none(), audit).await)
         });
     }
     while let Some(outcome) = writers.join_next().await {
@@ -94,10 +95,13 @@ pub(crate) async fn a_caller_that_leaves_undoes_nothing(subject: &Subject) {
     let account = made::account();
     // Asked once, which hands the write over; then the caller is gone.
     let audit = made::event(Action::AccountCreated, account.id);
-    assert!(subject.store.create_account(&account, audit).now_or_never().is_none());
+    assert!(subject.store.create_account(&account, &Charges::none(), audit).now_or_never().is_none());
     // Whatever is written after it is written after it.
     let audit = made::event(Action::AccountCreated, account.id);
-    let second = subject.store.create_account(&Account::open(account.key.clone(), Vec::new(), NOW), audit).await;
+    let second = subject
+        .store
+        .create_account(&Account::open(account.key.clone(), Vec::new(), NOW), &Charges::none(), audit)
+        .await;
     assert!(matches!(second, Err(StoreError::Conflict)), "{second:?}");
     assert_eq!(subject.store.account(account.id).await.unwrap().unwrap().value, account);
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use certus_ca::audit::Action;
 use certus_ca::ports::{IntentOutcome, StoreError, Version};
+use certus_ca::rate_limits::Charges;
 use certus_ca::state::OrderState;
 use certus_pki::SerialNumber;
 
@@ -140,15 +141,15 @@ pub(crate) async fn a_failed_order_retires_its_intent(subject: &Subject) {
     let lost = made::kept_intent(store, lease, order.id).await;
     let failed = stored.value.fail(made::problem(), NOW);
     let audit = || made::event(Action::IssuanceFailed, order.id);
-    let refused = store.fail_issuance(lease, Version(1), &failed, audit()).await;
+    let refused = store.fail_issuance(lease, Version(1), &failed, &Charges::none(), audit()).await;
     assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
-    store.fail_issuance(lease, stored.version, &failed, audit()).await.unwrap();
+    store.fail_issuance(lease, stored.version, &failed, &Charges::none(), audit()).await.unwrap();
     let read = store.order(order.id).await.unwrap().unwrap().value.order;
     assert_eq!(read, failed);
     assert_eq!(read.state, OrderState::Failed { at: NOW, problem: made::problem() });
     let outcome = store.intent_outcome(ISSUER, &lost.serial).await.unwrap();
     assert_eq!(outcome, Some(IntentOutcome::Retired { at: NOW }));
-    let again = store.fail_issuance(lease, Version(3), &failed, audit()).await;
+    let again = store.fail_issuance(lease, Version(3), &failed, &Charges::none(), audit()).await;
     assert!(matches!(again, Err(StoreError::LeaseLost)), "the job has ended: {again:?}");
 }
 
@@ -174,7 +175,7 @@ pub(crate) async fn a_late_worker_is_refused(subject: &Subject) {
     for refused in [
         store.record_intent(old, &made::intent(Some(order.id)), audit()).await,
         store.complete_issuance(old, stored.version, &complete, &certificate, audit()).await,
-        store.fail_issuance(old, stored.version, &failed, audit()).await,
+        store.fail_issuance(old, stored.version, &failed, &Charges::none(), audit()).await,
         store.release_job(old, Duration::ZERO, made::released(old)).await,
         store.drop_job(old, made::event(Action::JobDropped, old.job)).await,
         // A lease of another order's job is none for this one.

@@ -9,6 +9,7 @@ use certus_ca::audit::{Action, Actor, AuditEvent};
 use certus_ca::id::{CertificateId, ChallengeId, JobId, OrderId, ProcessId, RequestId};
 use certus_ca::job::{Job, Lease, Task};
 use certus_ca::ports::{Process, Store, Stored};
+use certus_ca::rate_limits::Charges;
 use certus_ca::state::authorization::Begun;
 use certus_ca::state::{
     Account, Authorization, Evidence, Hop, Intent, IssuedCertificate, Order, Perspective, ValidatedControl,
@@ -51,7 +52,7 @@ pub(crate) fn account() -> Account {
 
 pub(crate) async fn kept_account(store: &dyn Store) -> Account {
     let account = account();
-    store.create_account(&account, event(Action::AccountCreated, account.id)).await.unwrap();
+    store.create_account(&account, &Charges::none(), event(Action::AccountCreated, account.id)).await.unwrap();
     account
 }
 
@@ -69,7 +70,7 @@ pub(crate) fn order(account: &Account, names: &[&str], expires: Timestamp) -> (O
 
 pub(crate) async fn kept_order(store: &dyn Store, account: &Account, names: &[&str]) -> (Order, Vec<Authorization>) {
     let (order, authorizations) = order(account, names, NOW + WEEK);
-    store.open_order(&order, &authorizations, event(Action::OrderOpened, order.id)).await.unwrap();
+    store.open_order(&order, &authorizations, &Charges::none(), event(Action::OrderOpened, order.id)).await.unwrap();
     (order, authorizations)
 }
 
@@ -132,7 +133,7 @@ pub(crate) async fn settle(
     let challenge = stored.value.challenges[0].id;
     let settled = stored.value.settle(challenge, outcome, NOW, NOW + WEEK).unwrap();
     let audit = event(Action::AuthorizationSettled, settled.id);
-    store.settle_authorization(lease, stored.version, &settled, audit).await.unwrap();
+    store.settle_authorization(lease, stored.version, &settled, &Charges::none(), audit).await.unwrap();
     settled
 }
 
@@ -153,7 +154,8 @@ pub(crate) async fn begin_issuance(store: &dyn Store, process: ProcessId, order:
     let processing = stored.value.order.begin_issuance(&stored.value.authorizations, key(), NOW).unwrap();
     let job = job(Task::Issue { order });
     let audit = event(Action::IssuanceBegun, order);
-    let lease = store.begin_issuance(stored.version, &processing, &job, process, audit).await.unwrap();
+    let lease =
+        store.begin_issuance(stored.version, &processing, &job, process, &Charges::none(), audit).await.unwrap();
     let stored = store.order(order).await.unwrap().unwrap();
     assert_eq!(stored.value.order, processing);
     (lease, Stored { value: processing, version: stored.version })

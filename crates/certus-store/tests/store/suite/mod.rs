@@ -10,6 +10,7 @@ pub(crate) mod certificates;
 pub(crate) mod concurrency;
 pub(crate) mod issuing;
 pub(crate) mod jobs;
+pub(crate) mod limits;
 pub(crate) mod made;
 pub(crate) mod orders;
 pub(crate) mod reaping;
@@ -91,6 +92,14 @@ macro_rules! store_conformance {
                 of_many_at_once_one_account_has_a_key_of_single_use
                 a_serial_is_spent_within_the_quota
                 nothing_is_spent_under_a_revoked_key;
+            limits: what_goes_beyond_is_refused_and_costs_nothing
+                what_is_refused_otherwise_costs_nothing
+                a_number_is_exact_whatever_comes_at_once
+                what_failed_stands_in_nobodys_way
+                every_write_pays_its_price
+                a_bucket_follows_the_rule_of_the_authority
+                buckets_are_listed_cleared_and_swept
+                an_account_keeps_its_own_numbers;
             orders: an_order_reads_back_as_it_was_opened
                 a_validation_begins_once_and_ends_with_its_job
                 a_validation_that_failed_is_kept_with_its_reason

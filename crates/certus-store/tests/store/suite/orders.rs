@@ -7,6 +7,7 @@ use certus_ca::audit::Action;
 use certus_ca::id::{AccountId, AuthorizationId, ChallengeId, OrderId};
 use certus_ca::job::{Lease, Task};
 use certus_ca::ports::{OpenCounts, OrderAndAuthorizations, OrderPage, StoreError, Stored, Version};
+use certus_ca::rate_limits::Charges;
 use certus_ca::state::{Authorization, ChallengeState, Order, ValidatedControl};
 use certus_pki::DnsName;
 
@@ -29,7 +30,7 @@ pub(crate) async fn an_order_reads_back_as_it_was_opened(subject: &Subject) {
     assert_eq!(store.order(OrderId::random()).await.unwrap(), None);
     assert_eq!(store.authorization(AuthorizationId::random()).await.unwrap(), None);
     assert_eq!(store.authorization_of(ChallengeId::random()).await.unwrap(), None);
-    let again = store.open_order(&order, &[], made::event(Action::OrderOpened, order.id)).await;
+    let again = store.open_order(&order, &[], &Charges::none(), made::event(Action::OrderOpened, order.id)).await;
     assert!(matches!(again, Err(StoreError::Conflict)), "{again:?}");
 }
 
@@ -51,13 +52,13 @@ pub(crate) async fn a_validation_begins_once_and_ends_with_its_job(subject: &Sub
 
     let settled = stored.value.clone().settle(challenge, Ok(made::control(&stored.value)), NOW, NOW + WEEK).unwrap();
     let audit = || made::event(Action::AuthorizationSettled, settled.id);
-    let refused = store.settle_authorization(lease, Version(1), &settled, audit()).await;
+    let refused = store.settle_authorization(lease, Version(1), &settled, &Charges::none(), audit()).await;
     assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
     let stale = Lease { fence: lease.fence + 1, ..lease };
-    let refused = store.settle_authorization(stale, stored.version, &settled, audit()).await;
+    let refused = store.settle_authorization(stale, stored.version, &settled, &Charges::none(), audit()).await;
     assert!(matches!(refused, Err(StoreError::LeaseLost)), "{refused:?}");
-    store.settle_authorization(lease, stored.version, &settled, audit()).await.unwrap();
-    let refused = store.settle_authorization(lease, Version(3), &settled, audit()).await;
+    store.settle_authorization(lease, stored.version, &settled, &Charges::none(), audit()).await.unwrap();
+    let refused = store.settle_authorization(lease, Version(3), &settled, &Charges::none(), audit()).await;
     assert!(matches!(refused, Err(StoreError::LeaseLost)), "the job has ended: {refused:?}");
 
     let read = store.authorization(settled.id).await.unwrap().unwrap();
@@ -186,7 +187,7 @@ pub(crate) async fn what_came_to_nothing_is_not_listed(subject: &Subject) {
     let (lease, stored) = made::begin_issuance(store, subject.process, ids[3]).await;
     let failed = stored.value.fail(made::problem(), NOW);
     let audit = made::event(Action::IssuanceFailed, failed.id);
-    store.fail_issuance(lease, stored.version, &failed, audit).await.unwrap();
+    store.fail_issuance(lease, stored.version, &failed, &Charges::none(), audit).await.unwrap();
     let stored = store.authorization(made[4].1[0].id).await.unwrap().unwrap();
     let (lease, stored) = made::begin_validation(store, subject.process, stored).await;
     made::settle(store, lease, stored, Err(made::problem())).await;
@@ -219,7 +220,10 @@ pub(crate) async fn a_hundred_names_are_an_order(subject: &Subject) {
         })
         .collect();
     let order = Order::open(account.id, "classic".into(), &authorizations, NOW, NOW + WEEK);
-    store.open_order(&order, &authorizations, made::event(Action::OrderOpened, order.id)).await.unwrap();
+    store
+        .open_order(&order, &authorizations, &Charges::none(), made::event(Action::OrderOpened, order.id))
+        .await
+        .unwrap();
     let read = store.order(order.id).await.unwrap().unwrap().value;
     assert_eq!(read, OrderAndAuthorizations { order, authorizations });
 }
@@ -232,7 +236,10 @@ pub(crate) async fn an_authorization_serves_later_orders_where_it_may(subject: &
         ["a.example", "b.example"].map(|name| Identifier::Dns(DnsName::parse(name).unwrap())).into();
     let ahead = Authorization::open(account.id, identifiers[0].clone(), ChallengeType::ALL, NOW, NOW + WEEK);
     let ahead = ahead.with_reuse(WEEK);
-    store.open_authorization(&ahead, made::event(Action::AuthorizationOpened, ahead.id)).await.unwrap();
+    store
+        .open_authorization(&ahead, &Charges::none(), made::event(Action::AuthorizationOpened, ahead.id))
+        .await
+        .unwrap();
     let read = store.authorization(ahead.id).await.unwrap().unwrap();
     assert_eq!(read.value, ahead);
     let reusable = async |now| store.reusable_authorizations(account.id, &identifiers, now).await.unwrap();
@@ -256,7 +263,7 @@ pub(crate) async fn an_authorization_serves_later_orders_where_it_may(subject: &
     let both = [met.value.clone(), fresh.clone()];
     let order = Order::open(account.id, "classic".into(), &both, NOW, NOW + WEEK);
     let audit = made::event(Action::OrderOpened, order.id);
-    store.open_order(&order, std::slice::from_ref(&fresh), audit).await.unwrap();
+    store.open_order(&order, std::slice::from_ref(&fresh), &Charges::none(), audit).await.unwrap();
     let read = store.order(order.id).await.unwrap().unwrap().value;
     assert_eq!((read.order, read.authorizations), (order, both.into()));
     let given_up = met.value.deactivate(NOW);
@@ -270,7 +277,10 @@ pub(crate) async fn a_validation_that_failed_is_tried_again(subject: &Subject) {
     let account = made::kept_account(store).await;
     let (order, authorizations) = made::order(&account, &["a.example"], NOW + WEEK);
     let authorizations: Vec<_> = authorizations.into_iter().map(|one| one.with_retries(3)).collect();
-    store.open_order(&order, &authorizations, made::event(Action::OrderOpened, order.id)).await.unwrap();
+    store
+        .open_order(&order, &authorizations, &Charges::none(), made::event(Action::OrderOpened, order.id))
+        .await
+        .unwrap();
     let first = store.authorization(authorizations[0].id).await.unwrap().unwrap();
     assert_eq!(first.value.retries, 3);
     let (lease, stored) = made::begin_validation(store, subject.process, first).await;
@@ -302,7 +312,7 @@ pub(crate) async fn a_validation_that_failed_is_tried_again(subject: &Subject) {
 
     let met = waits.settle(challenge, Ok(made::control(&read.value)), NOW, NOW + WEEK).unwrap();
     let audit = made::event(Action::AuthorizationSettled, met.id);
-    store.settle_authorization(job.lease, Version(3), &met, audit).await.unwrap();
+    store.settle_authorization(job.lease, Version(3), &met, &Charges::none(), audit).await.unwrap();
     let order = store.order(order.id).await.unwrap().unwrap();
     assert_eq!(order.value.authorizations, [met]);
 }

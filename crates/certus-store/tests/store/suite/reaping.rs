@@ -2,6 +2,7 @@
 
 use certus_ca::audit::Action;
 use certus_ca::ports::{IntentOutcome, StoreError};
+use certus_ca::rate_limits::Charges;
 
 use super::made::{ISSUER, NOW, WEEK};
 use super::{Subject, made};
@@ -22,7 +23,10 @@ pub(crate) async fn what_expired_goes_and_evidence_stays(subject: &Subject) {
     // Never touched, and one that lives on.
     let (untouched, _) = made::kept_order(store, &account, &["d.example"]).await;
     let (order, authorizations) = made::order(&account, &["e.example"], NOW + WEEK * 5);
-    store.open_order(&order, &authorizations, made::event(Action::OrderOpened, order.id)).await.unwrap();
+    store
+        .open_order(&order, &authorizations, &Charges::none(), made::event(Action::OrderOpened, order.id))
+        .await
+        .unwrap();
 
     assert_eq!(subject.store.reap(NOW + WEEK, 10, made::event(Action::Reaped, "early")).await.unwrap(), 0);
     assert_eq!(reap(subject, 100).await, 3 + 4);
@@ -70,7 +74,9 @@ pub(crate) async fn what_is_being_worked_on_stays(subject: &Subject) {
     let outcome = store.intent_outcome(ISSUER, &intent.serial).await.unwrap();
     assert_eq!(outcome, Some(IntentOutcome::Retired { at: NOW + WEEK * 3 }));
     let failed = stored.value.fail(made::problem(), NOW);
-    let late = store.fail_issuance(lease, stored.version, &failed, made::event(Action::IssuanceFailed, "late")).await;
+    let late = store
+        .fail_issuance(lease, stored.version, &failed, &Charges::none(), made::event(Action::IssuanceFailed, "late"))
+        .await;
     assert!(matches!(late, Err(StoreError::LeaseLost)), "{late:?}");
 }
 

@@ -7,6 +7,7 @@ use certus_acme::CertId;
 use certus_ca::audit::Action;
 use certus_ca::id::{CertificateId, OrderId, RenewalRuleId};
 use certus_ca::ports::{CertificateKey, Store, StoreError, Version};
+use certus_ca::rate_limits::Charges;
 use certus_ca::state::{
     Account, IssuedCertificate, Order, Renewable, RenewalRule, Replaces, Revocation, Selection, Window,
 };
@@ -110,8 +111,8 @@ pub(crate) async fn order_replacement(
 ) -> Result<Order, StoreError> {
     let (order, authorizations) = made::order(account, &["a.example"], NOW + WEEK);
     let named = CertId::new(b"key identifier", &predecessor.serial).unwrap();
-    let order = order.with_replaces(Some(Replaces { certificate: predecessor.id, named }));
-    store.open_order(&order, &authorizations, made::event(Action::OrderOpened, order.id)).await?;
+    let order = order.with_replaces(Some(Replaces { certificate: predecessor.id, named, due: true }));
+    store.open_order(&order, &authorizations, &Charges::none(), made::event(Action::OrderOpened, order.id)).await?;
     Ok(order)
 }
 
@@ -190,7 +191,7 @@ pub(crate) async fn an_order_that_came_to_nothing_frees_its_predecessor(subject:
     assert!(replaced(order.expires + WEEK).await);
     let failed = stored.value.fail(made::problem(), NOW);
     let audit = made::event(Action::IssuanceFailed, order.id);
-    store.fail_issuance(lease, stored.version, &failed, audit).await.unwrap();
+    store.fail_issuance(lease, stored.version, &failed, &Charges::none(), audit).await.unwrap();
     assert!(!replaced(NOW).await);
     // One that expired.
     let order = order_replacement(store, &account, &first).await.unwrap();
