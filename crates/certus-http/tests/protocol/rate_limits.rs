@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use certus_acme::{NewAccount, Problem, ProblemKind};
+use certus_acme::{CertId, NewAccount, NewOrder, Problem, ProblemKind};
 use certus_ca::ca::Shown;
 use certus_ca::id::AccountId;
 use certus_ca::rate_limits::Rate;
 use certus_ca::{LimitName, RateLimits, keep};
-use certus_pki::{KeyAlgorithm, KeyPair};
+use certus_pki::{CertificateChain, KeyAlgorithm, KeyPair};
 use certus_testkit::{Answer, CsrOptions, SignerFault, SignerPlan, TestClient, csr};
 use futures_util::future::join_all;
 use serde_json::json;
@@ -396,4 +396,50 @@ async fn what_is_empty_again_is_swept() {
     for expected in [201, 201, 429] {
         assert_eq!(order(&client, &["a.localhost"]).await.status, expected);
     }
+}
+
+// conformance: 9773-5-08
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewal_that_was_asked_for_is_not_counted() {
+    let year = Rate::new(1, Duration::from_secs(365 * 86_400)).unwrap();
+    let rates = [LimitName::NewOrdersPerAccount, LimitName::CertificatesPerExactSet].map(|limit| (limit, year));
+    let limits = RateLimits { rates: BTreeMap::from(rates), ..RateLimits::built_in() };
+    let world = World::with(|setup| setup.limits = limits).await;
+    let client = world.client().await;
+    let issued = client.obtain(&["a.localhost"], &world.target).await.unwrap();
+    let chain = CertificateChain::from_pem(&issued.chain_pem).unwrap();
+    let replaces = CertId::of(&chain.certificates()[0]).unwrap().to_string();
+    let renew = |names: &[&str]| NewOrder {
+        identifiers: names.iter().copied().map(dns).collect(),
+        replaces: Some(replaces.clone()),
+        ..NewOrder::default()
+    };
+    let url = &client.directory().new_order;
+    for days in [0, 70] {
+        world.clock.advance(Duration::from_secs(days * 86_400));
+        assert_eq!(order(&client, &["a.localhost"]).await.status, 429, "after {days} days");
+        let more = client.post(url, &renew(&["a.localhost", "b.localhost"])).await.unwrap();
+        assert_eq!(more.status, 429, "with a name more, after {days} days");
+    }
+    world.clock.advance(Duration::from_secs(86_400));
+    let renewal = client.new_order_with(&renew(&["a.localhost"])).await.unwrap();
+    // Nor is its certificate, the second of the same names.
+    let renewal = client.authorize(&renewal, &world.target).await.unwrap();
+    let key = KeyPair::generate(KeyAlgorithm::EcP256).unwrap();
+    let request = csr(&["a.localhost"], &key, &CsrOptions::default()).unwrap();
+    let finalized = client.finalize(&renewal.value, &request).await.unwrap();
+    client.issued(finalized).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewal_before_its_time_is_counted_like_any_order() {
+    let rates = BTreeMap::from([(LimitName::NewOrdersPerAccount, Rate::new(1, MINUTE).unwrap())]);
+    let world = World::with(|setup| setup.limits = RateLimits { rates, ..RateLimits::built_in() }).await;
+    let client = world.client().await;
+    let issued = client.obtain(&["a.localhost"], &world.target).await.unwrap();
+    let chain = CertificateChain::from_pem(&issued.chain_pem).unwrap();
+    let replaces = Some(CertId::of(&chain.certificates()[0]).unwrap().to_string());
+    let wish = NewOrder { identifiers: vec![dns("a.localhost")], replaces, ..NewOrder::default() };
+    let answer = client.post(&client.directory().new_order, &wish).await.unwrap();
+    assert_limited(&world, &answer, LimitName::NewOrdersPerAccount, "1 in 1m", MINUTE);
 }
