@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use certus_pki::{Clock, Timestamp};
+use certus_pki::{Clock, DnsName, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::{Action, Actor, AuditEvent};
@@ -26,7 +26,7 @@ use crate::issuers::{Issuers, ProfileRule};
 use crate::keep;
 use crate::limits;
 use crate::nonce::{NonceBook, Nonces};
-use crate::ports::{Process, Store, StoreError, Validator};
+use crate::ports::{AccountUrls, Process, Store, StoreError, Validator};
 use crate::vault::Vault;
 use crate::work::Work;
 
@@ -49,6 +49,8 @@ pub struct Parts {
     pub process: Process,
     /// Who seals what is secret in the store.
     pub vault: Arc<dyn Vault>,
+    /// How accounts are named to the world.
+    pub account_urls: Arc<dyn AccountUrls>,
     /// What is said about the service.
     pub service: Service,
 }
@@ -62,6 +64,8 @@ pub struct Service {
     pub website: Option<String>,
     /// Whether an account needs an external account binding (RFC 8555 section 7.3.4).
     pub external_account_required: bool,
+    /// The domain names by which CAA records name this authority (RFC 8659 section 4.2).
+    pub caa_identities: Vec<DnsName>,
 }
 
 /// An authority. Cheap to clone; clones are the same authority.
@@ -79,6 +83,7 @@ pub(crate) struct Inner {
     pub(crate) nonces: NonceBook,
     pub(crate) work: Work,
     pub(crate) vault: Arc<dyn Vault>,
+    pub(crate) account_urls: Arc<dyn AccountUrls>,
     pub(crate) service: Service,
 }
 
@@ -89,7 +94,7 @@ impl Ca {
     ///
     /// What the store says.
     pub async fn open(parts: Parts) -> Result<Self, StoreError> {
-        let Parts { store, validator, issuers, clock, process, vault, service } = parts;
+        let Parts { store, validator, issuers, clock, process, vault, account_urls, service } = parts;
         let clock_guard = ClockGuard::new(store.newest_time().await?);
         let audit = own_event(clock.now(), Action::ProcessRegistered, process.id.to_string());
         store.register_process(&process, audit).await?;
@@ -107,6 +112,7 @@ impl Ca {
             nonces: NonceBook::new(),
             work: Work::new(),
             vault,
+            account_urls,
             service,
         };
         Ok(Self(Arc::new(inner)))

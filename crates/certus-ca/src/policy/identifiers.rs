@@ -128,6 +128,7 @@ mod tests {
             challenges: certus_acme::ChallengeType::ALL.to_vec(),
             reuse: Duration::ZERO,
             names: Arc::default(),
+            caa: crate::policy::caa::CaaRule::default(),
             public_only: false,
             ecdsa: Arc::clone(&issuer),
             rsa: issuer,

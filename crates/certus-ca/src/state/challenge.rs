@@ -16,6 +16,7 @@ use std::net::{IpAddr, SocketAddr};
 use certus_acme::{ChallengeStatus, ChallengeType, Problem, Token};
 use certus_pki::Timestamp;
 
+use super::caa::CaaFinding;
 use crate::id::ChallengeId;
 
 /// One way to prove control of an authorization's identifier.
@@ -81,6 +82,8 @@ impl Challenge {
 pub struct Evidence {
     /// One entry for every place from which control was seen.
     pub perspectives: Vec<Perspective>,
+    /// What CAA said right afterwards; `None` where it was not asked: for addresses, and names that a profile excepts.
+    pub caa: Option<CaaFinding>,
 }
 
 /// What one perspective saw.

@@ -8,6 +8,7 @@ use super::running::InUse;
 use super::{drop_job, put_back, spawn};
 use crate::audit::Action;
 use crate::ca::{Ca, own_event};
+use crate::caa;
 use crate::id::{AuthorizationId, ChallengeId};
 use crate::job::{LeasedJob, Task};
 use crate::limits;
@@ -94,7 +95,14 @@ async fn validate(ca: &Ca, job: &LeasedJob, id: AuthorizationId, challenge: Chal
     let store = &ca.inner().store;
     let Some(found) = store.authorization(id).await? else { return Ok(Outcome::Unwanted) };
     let Some(request) = request(ca, &found.value, challenge).await? else { return Ok(Outcome::Unwanted) };
-    let outcome = match ca.inner().validator.validate(&request).await {
+    let seen = match ca.inner().validator.validate(&request).await {
+        Ok(control) => {
+            let caa = ca.caa_of_validated(request.account, &request.identifier, request.method).await;
+            caa.map(|caa| control.with_caa(caa))
+        }
+        Err(error) => Err(error),
+    };
+    let outcome = match seen {
         Ok(control) => Ok(control),
         Err(ValidationError::Failed(problem)) => Err(problem),
         Err(error @ ValidationError::Ours { .. }) => return Err(JobError::Validation(error)),
@@ -143,7 +151,12 @@ async fn settle(
         let Some(settled) = value.settle(challenge, outcome.clone(), now, valid_until) else {
             return Ok(Outcome::Unwanted);
         };
-        let mut audit = own_event(now, Action::AuthorizationSettled, id.to_string());
+        let mut audit = match outcome.as_ref().err().filter(|problem| caa::forbade(problem)) {
+            Some(problem) => {
+                own_event(now, Action::CaaForbade, caa::audited(&id.to_string(), settled.account, problem))
+            }
+            None => own_event(now, Action::AuthorizationSettled, id.to_string()),
+        };
         audit.request = Some(job.job.request);
         match store.settle_authorization(job.lease, version, &settled, audit).await {
             Ok(()) => {

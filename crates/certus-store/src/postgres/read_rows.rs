@@ -8,7 +8,7 @@ use super::fault::column;
 use crate::rows::{AuthorizationRow, ChallengeRow, IdentifierRow, OrderRow, PerspectiveRow};
 
 /// Columns of an authorization with challenge and hop, in front of every such row.
-const AUTHORIZATION: usize = 24;
+const AUTHORIZATION: usize = 25;
 
 /// Takes in rows sorted by authorization, challenge, perspective and hop.
 #[derive(Debug, Default)]
@@ -48,6 +48,7 @@ impl Gatherer {
                 evidence,
                 failed: column(row, 14)?,
                 problem: column(row, 15)?,
+                caa: column(row, 24)?,
             });
         }
         if let Some(evidence) = evidence

@@ -10,7 +10,8 @@ macro_rules! authorization {
         authorizations.created, authorizations.expires, authorizations.deactivated, challenges.id, challenges.method,
         challenges.token, challenges.begun, challenges.validated, challenges.evidence, challenges.failed,
         challenges.problem, perspectives.position, perspectives.name, perspectives.url, perspectives.resolver,
-        perspectives.resolved, perspectives.address, perspectives.port, authorizations.reuse"
+        perspectives.resolved, perspectives.address, perspectives.port, authorizations.reuse,
+        (SELECT caa FROM evidence WHERE key = challenges.evidence)"
     };
 }
 

@@ -19,7 +19,8 @@ macro_rules! authorization {
             "SELECT authorizations.id, authorizations.version, accounts.id, authorizations.type, authorizations.value,
         authorizations.created, authorizations.expires, authorizations.deactivated, challenges.id, challenges.method,
         challenges.token, challenges.begun, challenges.validated, challenges.evidence, challenges.failed,
-        challenges.problem, authorizations.reuse",
+        challenges.problem, authorizations.reuse,
+        (SELECT caa FROM evidence WHERE key = challenges.evidence)",
             $from
         )
     };
@@ -95,7 +96,7 @@ pub(super) fn order(connection: &Connection, id: OrderId) -> Result<Option<Store
     while let Some(row) = found.next()? {
         if push(&mut rows, row)? {
             let authorization = row.get(0)?;
-            identifiers.push(IdentifierRow { kind: row.get(17)?, value: row.get(18)?, authorization });
+            identifiers.push(IdentifierRow { kind: row.get(18)?, value: row.get(19)?, authorization });
         }
     }
     let perspectives = perspectives(connection, &evidence_keys(&rows))?;
@@ -169,6 +170,7 @@ fn push(rows: &mut Vec<AuthorizationRow>, row: &Row<'_>) -> Result<bool, Fault> 
             evidence: row.get(13)?,
             failed: row.get(14)?,
             problem: row.get(15)?,
+            caa: row.get(17)?,
         }),
         None => None,
     };
