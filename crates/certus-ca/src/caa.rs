@@ -143,7 +143,8 @@ impl Ca {
         let refusal = judge(&finding.answer.records, &CaaClaim { wildcard, identities, account_urls, method }).err()?;
         let domain = finding.answer.domain.as_ref().unwrap_or(&finding.answer.name);
         let own: Vec<&str> = identities.iter().map(DnsName::as_str).collect();
-        let own = if own.is_empty() { "has no name in CAA records".to_owned() } else { format!("is {}", own.join(", ")) };
+        let own =
+            if own.is_empty() { "has no name in CAA records".to_owned() } else { format!("is {}", own.join(", ")) };
         let detail = format!("the CAA records of {domain} forbid it: {refusal}; this authority {own}");
         Some(Subproblem { kind: ProblemKind::Caa, detail, identifier: Some(identifier.to_raw()) })
     }
@@ -184,7 +185,11 @@ fn is_wildcard(identifier: &Identifier) -> bool {
 
 /// A fault of ours that would let names through unseen.
 fn confused(ordered: &BTreeSet<Identifier>, looked_at: &BTreeSet<Identifier>) -> Problem {
-    tracing::error!(?ordered, ?looked_at, "CAA was looked up for other names than those to be certified; nothing is signed");
+    tracing::error!(
+        ?ordered,
+        ?looked_at,
+        "CAA was looked up for other names than those to be certified; nothing is signed"
+    );
     Problem::new(ProblemKind::ServerInternal, "CAA was not looked up for every name; make a new order")
 }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use certus_acme::{ChallengeType, Identifier};
-use certus_pki::{DnsName, Issuer, Profile, PublicKey, PublicKeyKind, Publications, Timestamp, Validity, ValidityError};
+use certus_pki::{
+    DnsName, Issuer, Profile, PublicKey, PublicKeyKind, Publications, Timestamp, Validity, ValidityError,
+};
 
 use crate::policy::caa::CaaRule;
 use crate::policy::names::NameRules;

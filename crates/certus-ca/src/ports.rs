@@ -16,8 +16,8 @@ use crate::audit::AuditEvent;
 use crate::id::{AccountId, AuthorizationId, BindingKeyId, CertificateId, ChallengeId, OrderId, ProcessId};
 use crate::job::{Job, Lease, LeasedJob};
 use crate::state::{
-    Account, Authorization, BindingEntry, BindingKey, CaaAnswer, Intent, IssuedCertificate, KnownCertificate, Order, Revocation,
-    ValidatedControl,
+    Account, Authorization, BindingEntry, BindingKey, CaaAnswer, Intent, IssuedCertificate, KnownCertificate, Order,
+    Revocation, ValidatedControl,
 };
 
 /// How often something has been written; grows by one with each write.

@@ -5,6 +5,7 @@
 //! [`sample`] writes the file that an operator starts from.
 
 pub mod defaults;
+mod dns;
 pub mod sample;
 mod tables;
 pub mod units;
@@ -18,7 +19,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use certus_acme::ChallengeType;
-use certus_ca::{NameRules, Service};
+use certus_ca::{CaaRule, NameRules, Service};
 use certus_http::limits::MAX_SHARDS;
 use certus_pki::ObjectIdentifier;
 
@@ -118,6 +119,8 @@ pub struct Profile {
     pub reuse: Duration,
     /// Whether names and addresses of the public Internet alone are certified.
     pub public_only: bool,
+    /// Which names it certifies only if CAA permits it.
+    pub caa: CaaRule,
     /// The name of the issuer for elliptic-curve keys.
     pub ecdsa: String,
     /// The name of the issuer for RSA keys.
@@ -250,6 +253,8 @@ impl Config {
             https_port,
             tls_alpn_port,
             resolvers,
+            dnssec,
+            trust_anchors,
             permit,
             deny,
             timeout,
@@ -266,6 +271,12 @@ impl Config {
         let tables::Sealing { passphrase_file, credential } = authority.sealing;
         let sealing = secret_source(directory, passphrase_file, credential, "[authority.sealing]")?;
         let identifiers = authority.identifiers;
+        let names = NameRules {
+            permit: names("permit_names", &identifiers.permit_names)?,
+            deny: names("deny_names", &identifiers.deny_names)?,
+            internal: names("internal_domains", &identifiers.internal_domains)?,
+        };
+        let caa_identities = dns::caa_identities(&authority.caa, &authority.external_url)?;
         Ok(Self {
             directory: directory.to_owned(),
             external_url: authority.external_url,
@@ -283,17 +294,15 @@ impl Config {
                 terms_of_service: web_url("terms_of_service", authority.terms_of_service)?,
                 website: web_url("website", authority.website)?,
                 external_account_required: authority.external_account_required,
-            },
-            names: NameRules {
-                permit: names("permit_names", &identifiers.permit_names)?,
-                deny: names("deny_names", &identifiers.deny_names)?,
-                internal: names("internal_domains", &identifiers.internal_domains)?,
+                caa_identities,
             },
             validation: certus_validate::Config {
                 http_port,
                 https_port,
                 tls_alpn_port,
                 resolvers,
+                dnssec: dns::dnssec(directory, dnssec, trust_anchors.as_deref())?,
+                internal_domains: names.internal.clone(),
                 permit: permit.into_iter().map(|network| network.0).collect(),
                 deny: deny.into_iter().map(|network| network.0).collect(),
                 permit_identifiers: identifiers.permit_addresses.into_iter().map(|one| one.0).collect(),
@@ -303,6 +312,7 @@ impl Config {
                 max_body_bytes: max_body.0,
                 ..certus_validate::Config::default()
             },
+            names,
             store: Store {
                 url: store.url,
                 password: secret_source(directory, store.password_file, store.credential, "[store]")?,
@@ -381,6 +391,7 @@ fn resolve_profiles(
         if challenges.is_empty() {
             return Err(format!("{place}: without challenges nothing can be certified"));
         }
+        let caa = dns::caa_rule(&table.caa, &place)?;
         let (description, reuse) = (table.description, table.reuse.0);
         if reuse > MAX_REUSE {
             return Err(format!("{place}: reuse is over 7d, as long as an authorization is valid"));
@@ -395,6 +406,7 @@ fn resolve_profiles(
                 challenges,
                 reuse,
                 public_only: table.public_only,
+                caa,
                 ecdsa,
                 rsa,
             },

@@ -220,7 +220,11 @@ mod tests {
             (&[(0, "ISSUEWILD", "other.test")], true, false),
             (&[(0, "issue", "ca.example"), (0, "issuewild", ";")], true, false),
             (&[(0, "issue", ";"), (0, "issuewild", "ca.example")], false, true),
-            (&[(0, "issue", "other.test"), (0, "issuewild", "other.test"), (0, "issuewild", "ca.example")], false, true),
+            (
+                &[(0, "issue", "other.test"), (0, "issuewild", "other.test"), (0, "issuewild", "ca.example")],
+                false,
+                true,
+            ),
             (&[(0, "issue", "ca.example"), (0, "issuewild", "%%%%%")], true, false),
             (&[(0, "issue", "other.test")], false, false),
         ]);
@@ -279,8 +283,7 @@ mod tests {
     #[test]
     fn an_authority_without_a_name_is_permitted_where_nobody_is_forbidden() {
         let records = [record(0, "issue", "ca.example")];
-        let claim =
-            CaaClaim { wildcard: false, identities: &[], account_urls: &[], method: ChallengeType::Http01 };
+        let claim = CaaClaim { wildcard: false, identities: &[], account_urls: &[], method: ChallengeType::Http01 };
         assert!(judge(&records, &claim).is_err() && judge(&[], &claim).is_ok());
     }
 

@@ -102,7 +102,9 @@ mod tests {
 
     #[test]
     fn a_record_is_shown_as_zone_files_have_it() {
-        let show = |flags, tag: &str, value: &[u8]| CaaRecord { flags, tag: tag.to_owned(), value: value.to_vec() }.to_string();
+        let show = |flags, tag: &str, value: &[u8]| {
+            CaaRecord { flags, tag: tag.to_owned(), value: value.to_vec() }.to_string()
+        };
         assert_eq!(show(0, "issue", b"ca.example; x=1"), r#"0 issue "ca.example; x=1""#);
         assert_eq!(show(128, "tbs", b"a\"b\\c\n\xff"), r#"128 tbs "a\"b\\c\010\255""#);
         let long = show(0, "issue", &[b'a'; SHOWN + 1]);

@@ -15,8 +15,8 @@ use super::fault::column;
 use super::{binding, sql_authority, sql_issuance, sql_job, sql_order, sql_revocation};
 use crate::operation::{OWN_INTENT_PATIENCE, Operation, Reply, Transaction, settled_challenge};
 use crate::rows::{
-    ChallengeFacts, JobRow, OrderFacts, Place, caa_column, caa_list_column, column_of, millis, number_column, reason_column, resolved_column,
-    reuse_column, version_column,
+    ChallengeFacts, JobRow, OrderFacts, Place, caa_column, caa_list_column, column_of, millis, number_column,
+    reason_column, resolved_column, reuse_column, version_column,
 };
 
 macro_rules! values {

@@ -46,9 +46,8 @@ impl Kept {
 
     fn into_state(self) -> Option<CaaFinding> {
         let octets = |value: &str| value.chars().map(|one| u8::try_from(one).ok()).collect::<Option<Vec<u8>>>();
-        let record = |kept: KeptRecord| {
-            Some(CaaRecord { value: octets(&kept.value)?, flags: kept.flags, tag: kept.tag })
-        };
+        let record =
+            |kept: KeptRecord| Some(CaaRecord { value: octets(&kept.value)?, flags: kept.flags, tag: kept.tag });
         let answer = CaaAnswer {
             name: DnsName::parse(&self.name).ok()?,
             domain: self.domain.map(|domain| DnsName::parse(&domain).ok()).map_or(Some(None), |read| read.map(Some))?,
@@ -108,7 +107,9 @@ mod tests {
             assert_eq!(finding(&place, column.as_deref()).unwrap(), Some(kept));
         }
         assert_eq!(finding(&place, None).unwrap(), None);
-        for column in ["", "{}", r#"{"name":"a b","asked":1,"domain":null,"records":[],"resolver":"","dnssec":"secure"}"#] {
+        for column in
+            ["", "{}", r#"{"name":"a b","asked":1,"domain":null,"records":[],"resolver":"","dnssec":"secure"}"#]
+        {
             assert!(finding(&place, Some(column)).is_err(), "{column}");
         }
     }

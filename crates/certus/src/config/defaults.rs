@@ -39,6 +39,10 @@ pub(super) const fn reuse() -> Period {
     Period(Duration::ZERO)
 }
 
+pub(super) fn caa() -> String {
+    certus_ca::CaaRule::default().name().to_owned()
+}
+
 pub(super) const fn backdate() -> Period {
     Period(BACKDATE)
 }
@@ -53,6 +57,7 @@ pub(super) fn profiles() -> BTreeMap<String, tables::Profile> {
             challenges: None,
             reuse: reuse(),
             public_only: false,
+            caa: caa(),
             issuers: None,
         };
         (name.to_owned(), profile)
