@@ -3,12 +3,11 @@
 //! Deliberately absent: asking, and whose fault a failure is ([`crate::dns`] finds out).
 
 use certus_ca::state::Security;
-use hickory_proto::op::ResponseCode;
+use hickory_proto::op::{DnsResponse, ResponseCode};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
-use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::{DnsError, NetError};
 
-use crate::dnssec::{self, Wanted};
+use crate::dnssec::{self, Denials, Wanted};
 
 /// The aliases that are followed within one answer. Resolvers give up earlier.
 const MAX_ALIASES: usize = 16;
@@ -21,26 +20,64 @@ pub(crate) struct Answer {
     pub(crate) security: Security,
 }
 
-impl Answer {
+/// What one answer says.
+#[derive(Debug)]
+pub(crate) enum Step {
+    Found(Answer),
+    /// To be asked for next.
+    Alias {
+        target: Name,
+        security: Security,
+    },
+    Absent(Absence),
+}
+
+impl Step {
     /// Takes out of an answer what was asked for.
     pub(crate) fn of(
-        question: &Name,
+        name: &Name,
         record_type: RecordType,
-        answer: Result<Lookup, NetError>,
+        answer: Result<DnsResponse, NetError>,
         wanted: Wanted,
     ) -> Result<Self, Failure> {
-        let lookup = answer.map_err(|error| Failure::of(&error, wanted))?;
-        let answers = lookup.answers();
-        let (owner, mut used) = follow(question, answers);
+        match answer {
+            Ok(response) => Self::of_records(name, record_type, &response, Denials::Verified, wanted),
+            Err(NetError::Dns(DnsError::NoRecordsFound(none))) => match dnssec::of_absence(&none, wanted) {
+                Ok(security) => {
+                    Ok(Self::Absent(Absence { exists: none.response_code != ResponseCode::NXDomain, security }))
+                }
+                Err(why) => Err(Failure::Bogus(why.to_owned())),
+            },
+            // The library takes the authorities for proofs about the name that was asked for. They may be about the end of
+            // its aliases, or about a wildcard in a form that it does not know; the records themselves were verified.
+            Err(NetError::Dns(DnsError::Nsec { response, .. })) if !response.answers.is_empty() => {
+                Self::of_records(name, record_type, &response, Denials::Unverified, wanted)
+            }
+            Err(error) => Err(Failure::of(&error)),
+        }
+    }
+
+    fn of_records(
+        name: &Name,
+        record_type: RecordType,
+        response: &DnsResponse,
+        denials: Denials,
+        wanted: Wanted,
+    ) -> Result<Self, Failure> {
+        let answers = &response.answers;
+        let (owner, mut used) = follow(name, answers);
         let records: Vec<&Record> =
             answers.iter().filter(|record| record.name == *owner && record.record_type() == record_type).collect();
-        if records.is_empty() {
-            return Err(Failure::Unusable(format!("it has no {record_type} record at the end of its aliases")));
+        if records.is_empty() && used.is_empty() {
+            return Err(Failure::Unusable(format!("it has no {record_type} record of that name")));
         }
         used.extend(&records);
-        let security = dnssec::of_records(&used, answers, lookup.authorities(), wanted);
+        let security = dnssec::of_records(&used, answers, &response.authorities, denials, wanted);
         let security = security.map_err(|why| Failure::Bogus(why.to_owned()))?;
-        Ok(Self { records: records.into_iter().map(|record| record.data.clone()).collect(), security })
+        if records.is_empty() {
+            return Ok(Self::Alias { target: owner.clone(), security });
+        }
+        Ok(Self::Found(Answer { records: records.into_iter().map(|record| record.data.clone()).collect(), security }))
     }
 }
 
@@ -67,8 +104,13 @@ pub(crate) struct Absence {
     /// Whether the name exists nevertheless.
     pub(crate) exists: bool,
     pub(crate) security: Security,
-    /// Whether the zone's SOA came along, as RFC 2308 section 2 has it. Without, the library may have given up on aliases.
-    pub(crate) with_soa: bool,
+}
+
+impl Absence {
+    /// The same at the end of aliases that are vouched for so far.
+    pub(crate) fn weakened(self, security: Security) -> Self {
+        Self { security: self.security.min(security), ..self }
+    }
 }
 
 /// Why a question has no answer.
@@ -84,17 +126,9 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    pub(crate) fn of(error: &NetError, wanted: Wanted) -> Self {
+    fn of(error: &NetError) -> Self {
         match error {
             NetError::Timeout => Self::TimedOut,
-            NetError::Dns(DnsError::NoRecordsFound(none)) => match dnssec::of_absence(none, wanted) {
-                Ok(security) => Self::Absent(Absence {
-                    exists: none.response_code != ResponseCode::NXDomain,
-                    security,
-                    with_soa: none.soa.is_some(),
-                }),
-                Err(why) => Self::Bogus(why.to_owned()),
-            },
             NetError::Dns(DnsError::ResponseCode(code)) => Self::Answered(*code),
             NetError::Dns(DnsError::DnssecBogus) => Self::Bogus("its signatures do not hold".to_owned()),
             NetError::Dns(DnsError::Nsec { .. }) => Self::Bogus("it does not prove what it denies".to_owned()),
@@ -147,7 +181,7 @@ fn rcode(code: ResponseCode) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hickory_proto::op::Query;
+    use hickory_proto::op::{Message, Query};
     use hickory_proto::rr::rdata::{A, CNAME};
 
     fn name(text: &str) -> Name {
@@ -162,11 +196,17 @@ mod tests {
         Record::from_rdata(name(owner), 60, RData::CNAME(CNAME(name(target))))
     }
 
-    fn addresses(question: &str, answers: &[Record]) -> Vec<RData> {
-        let query = Query::query(name(question), RecordType::A);
-        let lookup = Lookup::new_with_max_ttl(query, answers.iter().cloned());
-        let answer = Answer::of(&name(question), RecordType::A, Ok(lookup), Wanted::Nothing);
-        answer.map(|answer| answer.records).unwrap_or_default()
+    /// The addresses that an answer has for a name, or the name that it leads to.
+    fn step(question: &str, answers: &[Record]) -> Result<Vec<RData>, Option<String>> {
+        let mut message = Message::query().into_response();
+        message.add_query(Query::query(name(question), RecordType::A));
+        message.add_answers(answers.iter().cloned());
+        let answer = Ok(DnsResponse::from_message(message).unwrap());
+        match Step::of(&name(question), RecordType::A, answer, Wanted::Nothing) {
+            Ok(Step::Found(answer)) => Ok(answer.records),
+            Ok(Step::Alias { target, .. }) => Err(Some(target.to_ascii())),
+            Ok(Step::Absent(_)) | Err(_) => Err(None),
+        }
     }
 
     #[test]
@@ -180,13 +220,14 @@ mod tests {
             a("REAL.example.", [192, 0, 2, 2]),
         ];
         let expected = [[192, 0, 2, 1], [192, 0, 2, 2]].map(|ip| RData::A(A(ip.into())));
-        assert_eq!(addresses("www.example.", &answers), expected);
-        assert_eq!(addresses("nobody.example.", &answers), []);
+        assert_eq!(step("www.example.", &answers), Ok(expected.into()));
+        assert_eq!(step("www.example.", &answers[..4]), Err(Some("real.example.".to_owned())));
+        assert_eq!(step("nobody.example.", &answers), Err(None));
     }
 
     #[test]
     fn a_circle_of_aliases_ends() {
         let answers = [cname("a.example.", "b.example."), cname("b.example.", "a.example.")];
-        assert_eq!(addresses("a.example.", &answers), []);
+        assert!(matches!(step("a.example.", &answers), Err(Some(_))));
     }
 }

@@ -11,36 +11,23 @@ use certus_acme::ProblemKind;
 use certus_ca::ports::ValidationError;
 use certus_pki::DnsName;
 use hickory_proto::rr::{Name, RData, RecordType};
-use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig};
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use tokio::time::Instant;
 
 use crate::answer::{Absence, Answer, Failure};
 use crate::config::{ConfigError, LocalNames};
-use crate::dnssec::{Anchors, Dnssec, Needs, Wanted};
+use crate::dnssec::Dnssec;
 use crate::failure::{failed, ours};
+use crate::question::Questions;
 
-/// How often a question is put anew that was not answered, or answered by SERVFAIL.
-const RETRIES: usize = 1;
-/// The share of a validation's time that one question may take: with [`RETRIES`] two fifths of it, which leaves time
-/// to find out whether the resolver lives.
+/// The share of a validation's time that one question may take: put twice, two fifths of it, which leaves time to find out
+/// whether the resolver lives.
 const QUESTION_SHARE: u32 = 5;
 /// Asks resolvers for addresses and records.
 #[derive(Debug)]
 pub(crate) struct Dns {
-    resolvers: Option<Resolvers>,
+    questions: Option<Questions>,
     asked: String,
-    needs: Needs,
     local_names: LocalNames,
-}
-
-/// The same resolvers, asked in two ways.
-#[derive(Debug)]
-struct Resolvers {
-    plain: TokioResolver,
-    /// By DNSSEC, if that is wanted.
-    validating: Option<TokioResolver>,
 }
 
 /// What stands in the TXT records of a name.
@@ -70,20 +57,14 @@ impl Dns {
         timeout: Duration,
     ) -> Result<Self, ConfigError> {
         let asked: Vec<String> = resolvers.iter().map(ToString::to_string).collect();
-        let built = |anchors| build(resolvers, timeout / QUESTION_SHARE, anchors);
-        let validating = match dnssec {
-            Dnssec::Validate(anchors) => Some(anchors),
-            Dnssec::Off => None,
-        };
-        let resolvers = match resolvers {
+        let questions = match resolvers {
             [] => None,
-            [..] => Some(Resolvers {
-                plain: built(None)?,
-                validating: validating.map(|anchors| built(Some(anchors))).transpose()?,
-            }),
+            [..] => Some(
+                Questions::new(resolvers, timeout / QUESTION_SHARE, dnssec, internal_domains)
+                    .map_err(ConfigError::Resolver)?,
+            ),
         };
-        let needs = Needs::new(dnssec, internal_domains);
-        Ok(Self { resolvers, asked: asked.join(","), needs, local_names })
+        Ok(Self { questions, asked: asked.join(","), local_names })
     }
 
     /// The addresses of a name, by A and AAAA at once, following aliases.
@@ -93,17 +74,19 @@ impl Dns {
         if is_local(name) {
             return self.local(name);
         }
+        let questions = self.questions()?;
         let question = Name::from_ascii(format!("{name}.")).map_err(|_error| {
             // A name that DnsName admits always fits; were it not so, nobody could resolve it.
             failed(ProblemKind::Dns, format!("{name} cannot be put as a DNS question"))
         })?;
-        let both = async { tokio::join!(self.ask(&question, RecordType::AAAA), self.ask(&question, RecordType::A)) };
+        let both =
+            async { tokio::join!(questions.ask(&question, RecordType::AAAA), questions.ask(&question, RecordType::A)) };
         let Ok((aaaa, a)) = tokio::time::timeout_at(deadline, both).await else {
             return Err(out_of_time(name.as_str()));
         };
         let (mut addresses, mut seen) = (Vec::new(), HashSet::new());
         let mut failures = Vec::new();
-        for (record_type, answer) in [(RecordType::AAAA, aaaa?), (RecordType::A, a?)] {
+        for (record_type, answer) in [(RecordType::AAAA, aaaa), (RecordType::A, a)] {
             match answer {
                 Ok(answer) => {
                     let found = answer.records.iter().filter_map(RData::ip_addr);
@@ -128,13 +111,14 @@ impl Dns {
             ));
         }
         let asked = format!("_acme-challenge.{name}");
+        let questions = self.questions()?;
         let question = Name::from_ascii(format!("{asked}.")).map_err(|_error| {
             failed(ProblemKind::Dns, format!("{asked} is too long for a DNS name; dns-01 cannot be used for it"))
         })?;
-        let Ok(answer) = tokio::time::timeout_at(deadline, self.ask(&question, RecordType::TXT)).await else {
+        let Ok(answer) = tokio::time::timeout_at(deadline, questions.ask(&question, RecordType::TXT)).await else {
             return Err(out_of_time(&asked));
         };
-        match answer? {
+        match answer {
             Ok(answer) => {
                 let texts = answer.records.into_iter().filter_map(|record| match record {
                     RData::TXT(text) => Some(text.txt_data.concat()),
@@ -152,39 +136,17 @@ impl Dns {
         name: &DnsName,
         deadline: Instant,
     ) -> Result<Result<Answer, Absence>, ValidationError> {
+        let questions = self.questions()?;
         let question = Name::from_ascii(format!("{name}."))
             .map_err(|_error| failed(ProblemKind::Dns, format!("{name} cannot be put as a DNS question")))?;
-        let Ok(answer) = tokio::time::timeout_at(deadline, self.ask_caa(&question)).await else {
+        let Ok(answer) = tokio::time::timeout_at(deadline, questions.ask(&question, RecordType::CAA)).await else {
             return Err(out_of_time(name.as_str()));
         };
-        match answer? {
+        match answer {
             Ok(answer) => Ok(Ok(answer)),
             Err(Failure::Absent(absence)) => Ok(Err(absence)),
             Err(failure) => Err(self.explain(name.as_str(), vec![(RecordType::CAA, failure)], deadline).await),
         }
-    }
-
-    async fn ask_caa(&self, question: &Name) -> Result<Result<Answer, Failure>, ValidationError> {
-        let answer = self.ask(question, RecordType::CAA).await?;
-        let Err(Failure::Absent(Absence { with_soa: false, .. })) = &answer else { return Ok(answer) };
-        // Aliases without an end look the same, and would hide what stands at it.
-        match self.ask(question, RecordType::CNAME).await? {
-            Err(Failure::Absent(_)) => Ok(answer),
-            Ok(_) => Ok(Err(Failure::Unusable("its aliases lead nowhere".to_owned()))),
-            Err(failure) => Ok(Err(failure)),
-        }
-    }
-
-    /// Puts one question, in the way that the name needs.
-    async fn ask(&self, question: &Name, record_type: RecordType) -> Result<Result<Answer, Failure>, ValidationError> {
-        let resolvers = self.resolvers()?;
-        let wanted = self.needs.of(question);
-        let resolver = match wanted {
-            Wanted::Nothing => &resolvers.plain,
-            Wanted::Proof | Wanted::Signatures => resolvers.validating.as_ref().unwrap_or(&resolvers.plain),
-        };
-        let answer = resolver.lookup(question.clone(), record_type).await;
-        Ok(Answer::of(question, record_type, answer, wanted))
     }
 
     /// The resolvers that are asked, each as `address:port`.
@@ -206,31 +168,30 @@ impl Dns {
             Liveness::Answers => {}
             Liveness::Unknown => return Err(self.silent()),
         }
-        match tokio::time::timeout_at(deadline, self.ask(&Name::root(), RecordType::NS)).await {
+        match tokio::time::timeout_at(deadline, self.questions()?.ask(&Name::root(), RecordType::NS)).await {
             Err(_elapsed) => Err(self.silent()),
-            Ok(answer) => match answer? {
-                Err(Failure::Bogus(why)) => Err(ours(format!(
-                    "the resolvers ({}) give no answer about the root that stands the test of DNSSEC ({why})",
-                    self.asked
-                ))),
-                Ok(_)
-                | Err(
-                    Failure::Absent(_)
-                    | Failure::Answered(_)
-                    | Failure::Unusable(_)
-                    | Failure::TimedOut
-                    | Failure::Unreachable(_),
-                ) => Ok(()),
-            },
+            Ok(Err(Failure::Bogus(why))) => Err(ours(format!(
+                "the resolvers ({}) give no answer about the root that stands the test of DNSSEC ({why})",
+                self.asked
+            ))),
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(
+                Failure::Absent(_)
+                | Failure::Answered(_)
+                | Failure::Unusable(_)
+                | Failure::TimedOut
+                | Failure::Unreachable(_),
+            )) => Ok(()),
         }
     }
 
     /// Asks for the root's name servers, which every resolver knows; any answer will do.
     async fn liveness(&self, deadline: Instant) -> Result<Liveness, ValidationError> {
-        let question = self.resolvers()?.plain.lookup(Name::root(), RecordType::NS);
+        let root = Name::root();
+        let question = self.questions()?.answers(&root, RecordType::NS);
         match tokio::time::timeout_at(deadline, question).await {
-            Ok(Ok(_)) => Ok(Liveness::Answers),
-            Ok(Err(error)) => match Failure::of(&error, Wanted::Nothing) {
+            Ok(Ok(())) => Ok(Liveness::Answers),
+            Ok(Err(failure)) => match failure {
                 Failure::Absent(_) | Failure::Answered(_) | Failure::Unusable(_) | Failure::Bogus(_) => {
                     Ok(Liveness::Answers)
                 }
@@ -241,8 +202,8 @@ impl Dns {
         }
     }
 
-    fn resolvers(&self) -> Result<&Resolvers, ValidationError> {
-        self.resolvers.as_ref().ok_or_else(|| ours("no resolver is configured, and the system names none"))
+    fn questions(&self) -> Result<&Questions, ValidationError> {
+        self.questions.as_ref().ok_or_else(|| ours("no resolver is configured, and the system names none"))
     }
 
     fn local(&self, name: &DnsName) -> Result<Addresses, ValidationError> {
@@ -295,31 +256,6 @@ enum Liveness {
 
 fn out_of_time(name: &str) -> ValidationError {
     failed(ProblemKind::Dns, format!("time ran out while looking up {name}"))
-}
-
-fn build(resolvers: &[SocketAddr], timeout: Duration, anchors: Option<&Anchors>) -> Result<TokioResolver, ConfigError> {
-    let servers = resolvers.iter().map(|address| {
-        let mut udp = ConnectionConfig::udp();
-        udp.port = address.port();
-        let mut tcp = ConnectionConfig::tcp();
-        tcp.port = address.port();
-        NameServerConfig::new(address.ip(), true, vec![udp, tcp])
-    });
-    let config = ResolverConfig::from_parts(None, Vec::new(), servers.collect());
-    let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
-    let options = builder.options_mut();
-    options.use_hosts_file = ResolveHosts::Never;
-    options.cache_size = 0;
-    options.positive_max_ttl = Some(Duration::ZERO);
-    options.negative_max_ttl = Some(Duration::ZERO);
-    options.preserve_intermediates = true;
-    options.case_randomization = true;
-    options.timeout = timeout;
-    options.attempts = RETRIES;
-    if let Some(anchors) = anchors {
-        builder = builder.with_trust_anchor(anchors.keys());
-    }
-    builder.build().map_err(ConfigError::Resolver)
 }
 
 /// `localhost` and the names beneath it (RFC 6761 section 6.3).

@@ -10,7 +10,7 @@ use certus_ca::state::Security;
 use certus_pki::DnsName;
 use hickory_proto::dnssec::rdata::DNSSECRData;
 use hickory_proto::dnssec::{Proof, TrustAnchors, Verifier};
-use hickory_proto::rr::{LowerName, Name, RData, Record, RecordType};
+use hickory_proto::rr::{LowerName, Name, RData, Record};
 use hickory_proto::serialize::txt::trust_anchor::{Entry, Parser};
 use hickory_resolver::net::NoRecords;
 
@@ -150,6 +150,7 @@ pub(crate) fn of_records(
     used: &[&Record],
     answers: &[Record],
     authorities: &[Record],
+    denials: Denials,
     wanted: Wanted,
 ) -> Result<Security, &'static str> {
     if wanted == Wanted::Nothing {
@@ -158,7 +159,9 @@ pub(crate) fn of_records(
     let mut weakest = Security::Secure;
     for record in used {
         let security = of_proof(record.proof, wanted)?;
-        if security == Security::Secure && is_expanded(record, answers) && !has_denial(authorities) {
+        if let Some(labels) = expanded_from(record, answers).filter(|_| security == Security::Secure)
+            && !denies(authorities, &record.name, labels, denials)
+        {
             return Err("it is expanded from a wildcard without a proof that the name itself does not exist");
         }
         weakest = weakest.min(security);
@@ -195,28 +198,59 @@ fn of_proof(proof: Proof, wanted: Wanted) -> Result<Security, &'static str> {
     }
 }
 
-/// Whether a record was made of a wildcard's: its signature is over fewer labels than its name has (RFC 4035 section 5.3.4).
-fn is_expanded(record: &Record, answers: &[Record]) -> bool {
-    answers.iter().any(|answer| match &answer.data {
+/// Whether the library has verified what the authorities of an answer deny.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Denials {
+    /// It has, as far as it does.
+    Verified,
+    /// It has not, or they are about another name.
+    Unverified,
+}
+
+/// The labels of a record's signature, if it was made of a wildcard's: fewer than its name has (RFC 4035 section 5.3.4).
+fn expanded_from(record: &Record, answers: &[Record]) -> Option<u8> {
+    answers.iter().find_map(|answer| match &answer.data {
         RData::DNSSEC(DNSSECRData::RRSIG(signature)) => {
-            answer.name == record.name
-                && signature.input().type_covered == record.record_type()
-                && signature.input().num_labels < record.name.num_labels()
+            let labels = signature.input().num_labels;
+            let covers = answer.name == record.name && signature.input().type_covered == record.record_type();
+            (covers && labels < record.name.num_labels()).then_some(labels)
         }
+        _ => None,
+    })
+}
+
+/// Whether it is proven that neither the name exists nor any between it and the wildcard, whose parent has so many labels.
+fn denies(authorities: &[Record], name: &Name, labels: u8, denials: Denials) -> bool {
+    authorities.iter().filter(|record| record.proof == Proof::Secure).any(|record| match &record.data {
+        RData::DNSSEC(DNSSECRData::NSEC(nsec)) => {
+            let next = nsec.next_domain_name();
+            // RFC 6840 section 4.1: a delegation says nothing of the names beneath it.
+            let is_cut = record.name.zone_of(name) && nsec.is_ancestor_delegation();
+            // The last name of a zone is followed by its first.
+            let between = record.name < *name && (*name < *next || *next <= record.name);
+            let closest = common_labels(name, &record.name).max(common_labels(name, next));
+            between && !is_cut && closest == labels
+        }
+        // Whose hashes the library compares.
+        RData::DNSSEC(DNSSECRData::NSEC3(_)) => denials == Denials::Verified,
         _ => false,
     })
 }
 
-fn has_denial(authorities: &[Record]) -> bool {
-    let denies = |record: &Record| {
-        matches!(record.record_type(), RecordType::NSEC | RecordType::NSEC3) && record.proof == Proof::Secure
-    };
-    authorities.iter().any(denies)
+/// The labels of the nearest name above two names.
+fn common_labels(one: &Name, other: &Name) -> u8 {
+    let mut above = one.clone();
+    while !above.zone_of(other) {
+        above = above.base_name();
+    }
+    above.num_labels()
 }
 
 #[cfg(test)]
 mod tests {
+    use hickory_proto::dnssec::rdata::NSEC;
     use hickory_proto::op::{Query, ResponseCode};
+    use hickory_proto::rr::RecordType;
     use hickory_proto::rr::rdata::{A, SOA};
 
     use super::*;
@@ -268,7 +302,7 @@ mod tests {
         };
         let judge = |proofs: &[Proof], wanted| {
             let records: Vec<_> = proofs.iter().map(|proof| record(*proof)).collect();
-            of_records(&records.iter().collect::<Vec<_>>(), &records, &[], wanted).ok()
+            of_records(&records.iter().collect::<Vec<_>>(), &records, &[], Denials::Verified, wanted).ok()
         };
         assert_eq!(judge(&[Proof::Secure, Proof::Secure], Wanted::Proof), Some(Security::Secure));
         assert_eq!(judge(&[Proof::Secure, Proof::Insecure], Wanted::Proof), Some(Security::Insecure));
@@ -276,6 +310,38 @@ mod tests {
         for bad in [Proof::Bogus, Proof::Indeterminate] {
             assert_eq!(judge(&[Proof::Secure, bad], Wanted::Proof), None, "{bad}");
             assert_eq!(judge(&[bad], Wanted::Nothing), Some(Security::Unchecked), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_denial_is_of_the_name_and_of_all_up_to_the_wildcard() {
+        let nsec = |owner: &str, next: &str, types: &[RecordType], proof| {
+            let data = NSEC::new(name(next), types.iter().copied());
+            let mut record = Record::from_rdata(name(owner), 60, RData::DNSSEC(DNSSECRData::NSEC(data)));
+            record.proof = proof;
+            record
+        };
+        // Of some.wild.zone., by *.wild.zone. unless it says otherwise.
+        for (what, owner, next, types, labels, expected) in [
+            ("from the wildcard on", "*.wild.zone.", "zone.", &[][..], 2, true),
+            ("from a sibling on", "real.wild.zone.", "zone.", &[], 2, true),
+            ("in between", "real.wild.zone.", "x.wild.zone.", &[], 2, true),
+            ("in any case", "REAL.Wild.zone.", "ZONE.", &[], 2, true),
+            ("of another name", "real.wild.zone.", "rest.wild.zone.", &[], 2, false),
+            ("of the name itself", "some.wild.zone.", "x.wild.zone.", &[], 2, false),
+            ("up to the name itself", "real.wild.zone.", "some.wild.zone.", &[], 2, false),
+            ("the name is there, with others beneath it", "real.wild.zone.", "a.some.wild.zone.", &[], 2, false),
+            ("a wildcard further up", "real.wild.zone.", "x.wild.zone.", &[], 1, false),
+            ("nothing at the wildcard's parent", "a.zone.", "x.zone.", &[], 2, false),
+            ("the wildcard of the zone", "a.zone.", "x.zone.", &[], 1, true),
+            ("a delegation above", "wild.zone.", "x.zone.", &[RecordType::NS], 2, false),
+            ("the top of a zone", "wild.zone.", "x.wild.zone.", &[RecordType::NS, RecordType::SOA], 2, true),
+        ] {
+            let of = |proof| {
+                denies(&[nsec(owner, next, types, proof)], &name("some.wild.zone."), labels, Denials::Unverified)
+            };
+            assert_eq!(of(Proof::Secure), expected, "{what}");
+            assert!(![Proof::Insecure, Proof::Bogus, Proof::Indeterminate].into_iter().any(of), "{what}");
         }
     }
 

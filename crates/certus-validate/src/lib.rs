@@ -20,6 +20,7 @@ mod fetch;
 mod http_01;
 mod location;
 mod name_servers;
+mod question;
 mod reach;
 mod special_purpose;
 mod target;

@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod addresses;
+mod caa;
 mod dns_01;
+mod dnssec;
 mod http_01;
 mod limits;
 mod names;
