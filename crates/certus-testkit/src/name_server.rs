@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex};
 
 pub use hickory_proto::op::ResponseCode;
 use hickory_proto::op::{Message, MessageType};
+pub use hickory_proto::rr::RecordType;
 use hickory_proto::rr::rdata::{A, AAAA, CAA, CNAME, SOA, TXT};
-use hickory_proto::rr::{Name, RData, Record, RecordType};
+use hickory_proto::rr::{Name, RData, Record};
 
 /// How a question came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
