@@ -1,5 +1,5 @@
 //! A BIND of a test's own: authoritative for one zone, which clients may change (RFC 2136), and for a root that has nothing
-//! else; gone afterwards.
+//! else; both signed, gone afterwards.
 //!
 //! What the `rfc2136` plug-ins of ACME clients talk to. Deliberately absent: recursion, the control channel, and any
 //! file or user of the system's own BIND. A test that decides each answer itself takes [`crate::name_server`].
@@ -8,7 +8,7 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use tempfile::TempDir;
 use tokio::time::{interval, timeout};
 
 use crate::ports::free_ports;
+use crate::signed_zones::{delegation, keygen, sign};
 
 /// Where Debian puts the server. Not every user's `PATH` leads there.
 const NAMED: &str = "/usr/sbin/named";
@@ -37,6 +38,8 @@ pub struct BindServer {
     pub address: SocketAddr,
     /// What may change the zone.
     pub key: TsigKey,
+    /// The file of its root's key: the trust anchor of all that it serves.
+    pub anchors: PathBuf,
     process: Child,
     directory: TempDir,
 }
@@ -67,18 +70,26 @@ impl BindServer {
     /// installed.
     pub async fn start(zone: &str, records: &[&str]) -> io::Result<Self> {
         let directory = tempfile::Builder::new().prefix("certus-bind-").tempdir()?;
-        fs::write(directory.path().join("zone"), zone_file(records))?;
+        let path = directory.path();
+        fs::write(path.join("plain"), zone_file(records))?;
+        let zone_key = keygen(path, zone)?;
+        // The server signs what is changed, by the same key, which it finds in its directory.
+        sign(path, zone, "plain", "zone", &zone_key, &[])?;
         // What is not in the zone does not exist: whoever looks for CAA records asks up to the root.
-        fs::write(directory.path().join("root"), zone_file(&[]))?;
+        let root = zone_file(&[]) + &delegation(zone) + &fs::read_to_string(path.join(format!("dsset-{zone}.")))?;
+        fs::write(path.join("root.plain"), root)?;
+        let root_key = keygen(path, ".")?;
+        sign(path, ".", "root.plain", "root", &root_key, &[])?;
+        let anchors = path.join(format!("{root_key}.key"));
         let clauses = format!(
             "zone \"{zone}\" {{ type primary; file \"zone\"; journal \"zone.jnl\"; allow-update {{ key \"{KEY}\"; }}; }};\n\
              zone \".\" {{ type primary; file \"root\"; }};\n"
         );
-        Self::serve(directory, &clauses, zone).await
+        Self::serve(directory, &clauses, zone, anchors).await
     }
 
     /// Starts a server for zones whose files lie in `directory`; returns once it answers for `zone`.
-    pub(crate) async fn serve(directory: TempDir, clauses: &str, zone: &str) -> io::Result<Self> {
+    pub(crate) async fn serve(directory: TempDir, clauses: &str, zone: &str, anchors: PathBuf) -> io::Result<Self> {
         if !Path::new(NAMED).is_file() {
             return Err(io::Error::new(io::ErrorKind::NotFound, "BIND is not installed; install bind9"));
         }
@@ -100,7 +111,7 @@ impl BindServer {
             .stdout(Stdio::null())
             .stderr(File::create(file("log"))?)
             .spawn()?;
-        let mut server = Self { address, key, process, directory };
+        let mut server = Self { address, key, anchors, process, directory };
         match timeout(PATIENCE, server.wait_until_it_answers(zone)).await {
             Ok(Ok(())) => Ok(server),
             Ok(Err(error)) => Err(io::Error::other(format!("{error}: {}", server.log()))),

@@ -76,8 +76,9 @@ impl SignedZones {
         let key = keygen(directory.path(), ".")?;
         sign(directory.path(), ".", "root", "root.zone", &key, &[])?;
         clauses.push_str(&clause(".", "root.zone"));
-        let anchors = fs::read_to_string(directory.path().join(format!("{key}.key")))?;
-        let server = BindServer::serve(directory, &clauses, ".").await?;
+        let file = directory.path().join(format!("{key}.key"));
+        let anchors = fs::read_to_string(&file)?;
+        let server = BindServer::serve(directory, &clauses, ".", file).await?;
         Ok(Self { server, anchors, zone_keys })
     }
 }
@@ -90,7 +91,7 @@ fn clause(zone: &str, file: &str) -> String {
 fn write(directory: &TempDir, zone: &Zone<'_>) -> io::Result<(String, Option<String>)> {
     let Zone { name, records, signing } = zone;
     let directory = directory.path();
-    let mut delegation = format!("{name}. IN NS ns.{name}.\nns.{name}. IN A 127.0.0.1\n");
+    let mut delegation = delegation(name);
     let (plain, served) = (format!("{name}.plain"), format!("{name}.zone"));
     fs::write(directory.join(&plain), zone_file(records))?;
     let options: &[&str] = match signing {
@@ -121,8 +122,13 @@ fn write(directory: &TempDir, zone: &Zone<'_>) -> io::Result<(String, Option<Str
     Ok((delegation, Some(fs::read_to_string(directory.join(format!("{key}.key")))?)))
 }
 
+/// What a root has about a zone, but for its key.
+pub(crate) fn delegation(zone: &str) -> String {
+    format!("{zone}. IN NS ns.{zone}.\nns.{zone}. IN A 127.0.0.1\n")
+}
+
 /// Makes a key that signs a zone and its own key set. Returns its name.
-fn keygen(directory: &Path, zone: &str) -> io::Result<String> {
+pub(crate) fn keygen(directory: &Path, zone: &str) -> io::Result<String> {
     let output = Command::new(KEYGEN)
         .args(["-q", "-a", "ECDSAP256SHA256", "-f", "KSK", zone])
         .current_dir(directory)
@@ -134,7 +140,15 @@ fn keygen(directory: &Path, zone: &str) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-fn sign(directory: &Path, zone: &str, plain: &str, signed: &str, key: &str, options: &[&str]) -> io::Result<()> {
+/// Signs a zone's file by a key of [`keygen`].
+pub(crate) fn sign(
+    directory: &Path,
+    zone: &str,
+    plain: &str,
+    signed: &str,
+    key: &str,
+    options: &[&str],
+) -> io::Result<()> {
     let text = fs::read_to_string(directory.join(plain))?;
     let with_key = format!("{plain}.with-key");
     fs::write(directory.join(&with_key), text + &fs::read_to_string(directory.join(format!("{key}.key")))?)?;
