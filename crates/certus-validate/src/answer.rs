@@ -87,9 +87,9 @@ fn follow<'a>(question: &'a Name, answers: &'a [Record]) -> (&'a Name, Vec<&'a R
     let mut owner = question;
     let mut aliases = Vec::new();
     for _ in 0..MAX_ALIASES {
-        let alias = answers.iter().find_map(|record| match &record.data {
-            RData::CNAME(target) if record.name == *owner => Some((record, &target.0)),
-            _ => None,
+        let alias = answers.iter().find_map(|record| {
+            let RData::CNAME(target) = &record.data else { return None };
+            (record.name == *owner).then_some((record, &target.0))
         });
         let Some((record, target)) = alias else { break };
         aliases.push(record);

@@ -60,9 +60,9 @@ fn records(domain: &DnsName, found: Answer) -> Result<Vec<CaaRecord>, Validation
     let records: Vec<CaaRecord> = found
         .records
         .into_iter()
-        .filter_map(|record| match record {
-            RData::CAA(caa) => Some(CaaRecord { flags: caa.flags(), tag: caa.tag, value: caa.value }),
-            _ => None,
+        .filter_map(|record| {
+            let RData::CAA(caa) = record else { return None };
+            Some(CaaRecord { flags: caa.flags(), tag: caa.tag, value: caa.value })
         })
         .collect();
     let octets: usize = records.iter().map(|record| record.tag.len() + record.value.len()).sum();

@@ -120,9 +120,9 @@ impl Dns {
         };
         match answer {
             Ok(answer) => {
-                let texts = answer.records.into_iter().filter_map(|record| match record {
-                    RData::TXT(text) => Some(text.txt_data.concat()),
-                    _ => None,
+                let texts = answer.records.into_iter().filter_map(|record| {
+                    let RData::TXT(text) = record else { return None };
+                    Some(text.txt_data.concat())
                 });
                 Ok(Texts { values: texts.collect(), resolver: self.asked.clone() })
             }
@@ -171,7 +171,8 @@ impl Dns {
         match tokio::time::timeout_at(deadline, self.questions()?.ask(&Name::root(), RecordType::NS)).await {
             Err(_elapsed) => Err(self.silent()),
             Ok(Err(Failure::Bogus(why))) => Err(ours(format!(
-                "the resolvers ({}) give no answer about the root that stands the test of DNSSEC ({why})",
+                "the resolvers ({}) give no answer about the root that stands the test of DNSSEC ({why}); name others in \
+                 resolvers, or the keys they are signed by in trust_anchors, or set dnssec = \"off\"",
                 self.asked
             ))),
             Ok(Ok(_)) => Ok(()),

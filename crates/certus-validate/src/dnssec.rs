@@ -10,7 +10,7 @@ use certus_ca::state::Security;
 use certus_pki::DnsName;
 use hickory_proto::dnssec::rdata::DNSSECRData;
 use hickory_proto::dnssec::{Proof, TrustAnchors, Verifier};
-use hickory_proto::rr::{LowerName, Name, RData, Record};
+use hickory_proto::rr::{LowerName, Name, RData, Record, RecordType};
 use hickory_proto::serialize::txt::trust_anchor::{Entry, Parser};
 use hickory_resolver::net::NoRecords;
 
@@ -209,31 +209,28 @@ pub(crate) enum Denials {
 
 /// The labels of a record's signature, if it was made of a wildcard's: fewer than its name has (RFC 4035 section 5.3.4).
 fn expanded_from(record: &Record, answers: &[Record]) -> Option<u8> {
-    answers.iter().find_map(|answer| match &answer.data {
-        RData::DNSSEC(DNSSECRData::RRSIG(signature)) => {
-            let labels = signature.input().num_labels;
-            let covers = answer.name == record.name && signature.input().type_covered == record.record_type();
-            (covers && labels < record.name.num_labels()).then_some(labels)
-        }
-        _ => None,
+    answers.iter().find_map(|answer| {
+        let RData::DNSSEC(DNSSECRData::RRSIG(signature)) = &answer.data else { return None };
+        let labels = signature.input().num_labels;
+        let covers = answer.name == record.name && signature.input().type_covered == record.record_type();
+        (covers && labels < record.name.num_labels()).then_some(labels)
     })
 }
 
 /// Whether it is proven that neither the name exists nor any between it and the wildcard, whose parent has so many labels.
 fn denies(authorities: &[Record], name: &Name, labels: u8, denials: Denials) -> bool {
-    authorities.iter().filter(|record| record.proof == Proof::Secure).any(|record| match &record.data {
-        RData::DNSSEC(DNSSECRData::NSEC(nsec)) => {
-            let next = nsec.next_domain_name();
-            // RFC 6840 section 4.1: a delegation says nothing of the names beneath it.
-            let is_cut = record.name.zone_of(name) && nsec.is_ancestor_delegation();
-            // The last name of a zone is followed by its first.
-            let between = record.name < *name && (*name < *next || *next <= record.name);
-            let closest = common_labels(name, &record.name).max(common_labels(name, next));
-            between && !is_cut && closest == labels
-        }
-        // Whose hashes the library compares.
-        RData::DNSSEC(DNSSECRData::NSEC3(_)) => denials == Denials::Verified,
-        _ => false,
+    authorities.iter().filter(|record| record.proof == Proof::Secure).any(|record| {
+        let RData::DNSSEC(DNSSECRData::NSEC(nsec)) = &record.data else {
+            // The library compares the hashes of NSEC3.
+            return denials == Denials::Verified && record.record_type() == RecordType::NSEC3;
+        };
+        let next = nsec.next_domain_name();
+        // RFC 6840 section 4.1: a delegation says nothing of the names beneath it.
+        let is_cut = record.name.zone_of(name) && nsec.is_ancestor_delegation();
+        // The last name of a zone is followed by its first.
+        let between = record.name < *name && (*name < *next || *next <= record.name);
+        let closest = common_labels(name, &record.name).max(common_labels(name, next));
+        between && !is_cut && closest == labels
     })
 }
 
@@ -250,7 +247,6 @@ fn common_labels(one: &Name, other: &Name) -> u8 {
 mod tests {
     use hickory_proto::dnssec::rdata::NSEC;
     use hickory_proto::op::{Query, ResponseCode};
-    use hickory_proto::rr::RecordType;
     use hickory_proto::rr::rdata::{A, SOA};
 
     use super::*;

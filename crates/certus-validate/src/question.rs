@@ -91,7 +91,6 @@ struct Asker {
     options: DnsRequestOptions,
 }
 
-#[expect(clippy::large_enum_variant, reason = "there are two of them in a process")]
 enum Handle {
     Plain(Pool),
     Validating(DnssecDnsHandle<Pool>),

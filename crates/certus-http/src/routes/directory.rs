@@ -23,7 +23,6 @@ pub(super) async fn read(State(app): State<App>) -> Response {
             external_account_required: app.ca.service().external_account_required.then_some(true),
             caa_identities: caa_identities(&app),
             profiles: Some(app.ca.profiles()),
-            ..DirectoryMeta::default()
         }),
         ..Directory::default()
     };

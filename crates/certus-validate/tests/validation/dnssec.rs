@@ -176,7 +176,7 @@ async fn what_is_changed_on_the_way_is_not_believed() {
     let upstream = zones.server.address;
     let untouched = TamperingServer::start(upstream, |_answer| {});
     assert_eq!(security(&trusting(&zones, untouched.address), "held.signed.test").await, Security::Secure);
-    let tampers: [(&str, fn(&mut Message)); 6] = [
+    let tampers: [(&str, Tamper); 6] = [
         ("another value", |answer| {
             for record in &mut answer.answers {
                 if let RData::CAA(caa) = &mut record.data {
@@ -321,8 +321,11 @@ async fn a_resolver_that_gives_no_signatures_is_found_out() {
     }
 }
 
+/// Changes an answer.
+type Tamper = fn(&mut Message);
+
 fn of_caa(answer: &Message) -> bool {
-    answer.queries[0].query_type() == RecordType::CAA
+    answer.queries.iter().any(|query| query.query_type() == RecordType::CAA)
 }
 
 /// What a resolver leaves that knows nothing of DNSSEC.
@@ -335,10 +338,10 @@ fn strip(answer: &mut Message) {
 /// NSEC and NSEC3 records, and their signatures.
 fn is_denial(record: &Record) -> bool {
     let denies = |kind| matches!(kind, RecordType::NSEC | RecordType::NSEC3);
-    match &record.data {
-        RData::DNSSEC(DNSSECRData::RRSIG(signature)) => denies(signature.input().type_covered),
-        _ => denies(record.record_type()),
+    if let RData::DNSSEC(DNSSECRData::RRSIG(signature)) = &record.data {
+        return denies(signature.input().type_covered);
     }
+    denies(record.record_type())
 }
 
 fn soa_of(zone: &str) -> Record {
