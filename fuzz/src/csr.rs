@@ -34,7 +34,9 @@ fn request(der: &[u8]) -> Result<(), CsrError> {
     assert!(!request.names().is_empty());
     for name in request.names() {
         match name {
-            SubjectName::Dns(name) => assert_eq!(DnsName::parse(name.as_str()).as_ref(), Ok(name)),
+            SubjectName::Dns(name) | SubjectName::Wildcard(name) => {
+                assert_eq!(DnsName::parse(name.as_str()).as_ref(), Ok(name));
+            }
             SubjectName::Ip(address) => assert_eq!(address.to_string().parse().as_ref(), Ok(address)),
         }
     }

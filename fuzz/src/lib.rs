@@ -13,6 +13,7 @@ mod certificate;
 mod chain;
 mod crl;
 mod csr;
+mod dns;
 mod jws;
 mod payload;
 mod text;
@@ -21,6 +22,7 @@ pub use certificate::certificate;
 pub use chain::chain;
 pub use crl::crl;
 pub use csr::csr;
+pub use dns::dns;
 pub use jws::jws;
 pub use payload::payload;
 
@@ -28,5 +30,12 @@ pub use payload::payload;
 pub type Check = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Check); 6] =
-    [("jws", jws), ("payload", payload), ("csr", csr), ("certificate", certificate), ("crl", crl), ("chain", chain)];
+pub const TARGETS: [(&str, Check); 7] = [
+    ("jws", jws),
+    ("payload", payload),
+    ("csr", csr),
+    ("certificate", certificate),
+    ("crl", crl),
+    ("chain", chain),
+    ("dns", dns),
+];

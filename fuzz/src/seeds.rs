@@ -38,6 +38,7 @@ pub fn of(target: &str) -> Vec<Seed> {
         "certificate" => certificates(),
         "crl" => crls(),
         "chain" => chains(),
+        "dns" => crate::dns::answers().into_iter().map(|(name, octets)| seed(name, octets)).collect(),
         other => panic!("there is no target {other:?}"),
     }
 }

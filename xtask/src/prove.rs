@@ -136,8 +136,15 @@ const FUZZ_SECONDS: u32 = 600;
 const FUZZ_LIMITS: &str = "-max_len=65536 -timeout=10 -malloc_limit_mb=64 -rss_limit_mb=2048 -print_final_stats=1";
 
 /// The targets in `fuzz/fuzz_targets`, and the dictionary of each in `fuzz/dictionaries`.
-const FUZZ_TARGETS: &[(&str, &str)] =
-    &[("jws", "json"), ("payload", "json"), ("csr", "der"), ("certificate", "der"), ("crl", "der"), ("chain", "pem")];
+const FUZZ_TARGETS: &[(&str, &str)] = &[
+    ("jws", "json"),
+    ("payload", "json"),
+    ("csr", "der"),
+    ("certificate", "der"),
+    ("crl", "der"),
+    ("chain", "pem"),
+    ("dns", "dns"),
+];
 
 fn fuzz() -> Result<Vec<Command>> {
     if find("cargo-fuzz").is_none() {

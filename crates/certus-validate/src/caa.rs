@@ -6,11 +6,14 @@ use certus_acme::ProblemKind;
 use certus_ca::ports::ValidationError;
 use certus_ca::state::{CaaAnswer, CaaRecord, Security};
 use certus_pki::DnsName;
-use hickory_proto::rr::RData;
+use hickory_proto::op::{DnsResponse, Message};
+use hickory_proto::rr::{Name, RData, RecordType};
+use hickory_resolver::net::{DnsError, NetError};
 use tokio::time::Instant;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Step};
 use crate::dns::Dns;
+use crate::dnssec::Wanted;
 use crate::failure::failed;
 
 /// The labels of a name that is looked up, each of which may cost a question: more than any name in use has, few enough to
@@ -48,6 +51,24 @@ pub(crate) async fn find(dns: &Dns, name: &DnsName, deadline: Instant) -> Result
         }
     }
     Ok(answer)
+}
+
+/// What an answer, as it comes over the network and without DNSSEC, says of the CAA records at a name; none when it leads to
+/// another name or says that there are none. This is the first thing that a stranger's octets go through.
+///
+/// # Errors
+///
+/// Why it is no answer.
+pub fn read_caa(name: &DnsName, octets: &[u8]) -> Result<Vec<CaaRecord>, String> {
+    let question = Name::from_ascii(format!("{name}.")).map_err(|error| error.to_string())?;
+    let message = Message::from_vec(octets).map_err(|error| error.to_string())?;
+    let response = DnsResponse::from_message(message).map_err(|error| error.to_string())?;
+    let answer = DnsError::from_response(response).map_err(NetError::from);
+    match Step::of(&question, RecordType::CAA, answer, Wanted::Nothing) {
+        Ok(Step::Found(found)) => records(name, found).map_err(|error| error.to_string()),
+        Ok(Step::Alias { .. } | Step::Absent(_)) => Ok(Vec::new()),
+        Err(failure) => Err(failure.sentence(name.as_str(), RecordType::CAA)),
+    }
 }
 
 /// A name and those above it, without the root.

@@ -39,6 +39,7 @@ use certus_pki::DnsName;
 use http::HeaderValue;
 use tokio::time::Instant;
 
+pub use caa::read_caa;
 pub use config::{Config, ConfigError, LocalNames};
 pub use dnssec::{AnchorError, Anchors, Dnssec};
 pub use target::{Policy, PublicAddr, Refused};
