@@ -35,7 +35,7 @@ pub(crate) fn sound(certificate: &Certificate) {
     assert_eq!(PublicKey::from_spki_der(key.spki_der()).as_ref(), Ok(key));
     for name in certificate.subject_names() {
         assert!(match name {
-            SubjectName::Dns(name) => DnsName::parse(name.as_str()).as_ref() == Ok(name),
+            SubjectName::Dns(name) | SubjectName::Wildcard(name) => DnsName::parse(name.as_str()).as_ref() == Ok(name),
             SubjectName::Ip(_) => true,
         });
     }
