@@ -14,6 +14,7 @@ mod certificate;
 mod chain;
 mod crl;
 mod csr;
+mod dns;
 mod jws;
 mod payload;
 mod text;
@@ -23,6 +24,7 @@ pub use certificate::certificate;
 pub use chain::chain;
 pub use crl::crl;
 pub use csr::csr;
+pub use dns::dns;
 pub use jws::jws;
 pub use payload::payload;
 
@@ -30,7 +32,7 @@ pub use payload::payload;
 pub type Check = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Check); 7] = [
+pub const TARGETS: [(&str, Check); 8] = [
     ("jws", jws),
     ("payload", payload),
     ("csr", csr),
@@ -38,4 +40,5 @@ pub const TARGETS: [(&str, Check); 7] = [
     ("crl", crl),
     ("chain", chain),
     ("cert_id", cert_id),
+    ("dns", dns),
 ];

@@ -39,6 +39,7 @@ pub fn of(target: &str) -> Vec<Seed> {
         "crl" => crls(),
         "chain" => chains(),
         "cert_id" => cert_ids(),
+        "dns" => crate::dns::answers().into_iter().map(|(name, octets)| seed(name, octets)).collect(),
         other => panic!("there is no target {other:?}"),
     }
 }

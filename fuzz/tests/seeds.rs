@@ -7,7 +7,8 @@ use certus_acme::{
     Jwk, NewAccount, NewOrder, Order, Problem, ProtectedHeader, strict_object,
 };
 use certus_fuzz::{TARGETS, seeds};
-use certus_pki::{Certificate, CertificateChain, CertificateList, CertificationRequest};
+use certus_pki::{Certificate, CertificateChain, CertificateList, CertificationRequest, DnsName};
+use certus_validate::read_caa;
 use serde::de::DeserializeOwned;
 
 #[test]
@@ -38,6 +39,13 @@ fn every_seed_is_read() {
     }
     for seed in seeds::of("cert_id") {
         CertId::parse(str::from_utf8(&seed.octets).unwrap()).unwrap();
+    let name = DnsName::parse("www.a.example").unwrap();
+    for seed in seeds::of("dns") {
+        match (seed.name.as_str(), read_caa(&name, &seed.octets)) {
+            ("nothing", Ok(records)) => assert!(records.is_empty()),
+            (_, Ok(records)) => assert!(!records.is_empty(), "{}", seed.name),
+            (_, Err(error)) => panic!("{}: {error}", seed.name),
+        }
     }
     for seed in seeds::of("chain") {
         CertificateChain::from_pem(str::from_utf8(&seed.octets).unwrap()).unwrap();

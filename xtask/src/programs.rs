@@ -63,6 +63,8 @@ pub(crate) const PROGRAMS: &[Program] = &[
     },
     Program { name: "lego", source: Debian("lego"), purpose: "obtains certificates: a client we did not write" },
     Program { name: "named", source: Debian("bind9"), purpose: "the name server whose zone clients change" },
+    Program { name: "dnssec-keygen", source: Debian("bind9-utils"), purpose: "makes the keys of signed zones" },
+    Program { name: "dnssec-signzone", source: Debian("bind9-utils"), purpose: "signs zones" },
     Program { name: "cp", source: Debian("coreutils"), purpose: "copies BIND's server out of AppArmor's reach" },
     Program { name: "keytool", source: Debian("default-jre-headless"), purpose: "accepts chain and names" },
     Program { name: "postgres", source: Debian("postgresql"), purpose: "the server that tests of the store start" },

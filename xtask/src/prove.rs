@@ -144,6 +144,7 @@ const FUZZ_TARGETS: &[(&str, &str)] = &[
     ("crl", "der"),
     ("chain", "pem"),
     ("cert_id", "cert_id"),
+    ("dns", "dns"),
 ];
 
 fn fuzz() -> Result<Vec<Command>> {

@@ -103,6 +103,9 @@ actions! {
     LimitsSwept => "limits.swept";
     /// Issuing failed for good.
     IssuanceFailed => "issuance.failed";
+    /// CAA records forbade a certificate, so an authorization or an order has failed; the object is its id, the account, and
+    /// what was found.
+    CaaForbade => "caa.forbade";
     /// A process took up a job that nobody held.
     JobLeased => "job.leased";
     /// A job was put back, to be done later.

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use certus_pki::{Clock, Timestamp};
+use certus_pki::{Clock, DnsName, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::{Action, Actor, AuditEvent};
@@ -28,7 +28,7 @@ use crate::issuers::{Issuers, ProfileRule};
 use crate::keep;
 use crate::limits;
 use crate::nonce::{NonceBook, Nonces};
-use crate::ports::{Process, Store, StoreError, Validator};
+use crate::ports::{AccountUrls, Process, Store, StoreError, Validator};
 use crate::rate_limits::RateLimits;
 use crate::renewals::Renewals;
 use crate::state::Authorization;
@@ -56,6 +56,8 @@ pub struct Parts {
     pub process: Process,
     /// Who seals what is secret in the store.
     pub vault: Arc<dyn Vault>,
+    /// How accounts are named to the world.
+    pub account_urls: Arc<dyn AccountUrls>,
     /// What is said about the service.
     pub service: Service,
     /// What clients may do how often.
@@ -71,6 +73,8 @@ pub struct Service {
     pub website: Option<String>,
     /// Whether an account needs an external account binding (RFC 8555 section 7.3.4).
     pub external_account_required: bool,
+    /// The domain names by which CAA records name this authority (RFC 8659 section 4.2).
+    pub caa_identities: Vec<DnsName>,
 }
 
 /// An authority. Cheap to clone; clones are the same authority.
@@ -88,6 +92,7 @@ pub(crate) struct Inner {
     pub(crate) nonces: NonceBook,
     pub(crate) work: Work,
     pub(crate) vault: Arc<dyn Vault>,
+    pub(crate) account_urls: Arc<dyn AccountUrls>,
     pub(crate) service: Service,
     pub(crate) renewals: Renewals,
     pub(crate) limits: RateLimits,
@@ -100,7 +105,7 @@ impl Ca {
     ///
     /// What the store says.
     pub async fn open(parts: Parts) -> Result<Self, StoreError> {
-        let Parts { store, validator, issuers, clock, process, vault, service, limits } = parts;
+        let Parts { store, validator, issuers, clock, process, vault, account_urls, service, limits } = parts;
         let clock_guard = ClockGuard::new(store.newest_time().await?);
         let audit = own_event(clock.now(), Action::ProcessRegistered, process.id.to_string());
         store.register_process(&process, audit).await?;
@@ -118,6 +123,7 @@ impl Ca {
             nonces: NonceBook::new(),
             work: Work::new(),
             vault,
+            account_urls,
             service,
             renewals: Renewals::default(),
             limits,

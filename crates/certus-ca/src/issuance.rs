@@ -10,12 +10,13 @@ use certus_pki::{
 
 use crate::audit::{Action, AuditEvent};
 use crate::ca::{Ca, own_event};
+use crate::caa::{self, CaaStop};
 use crate::id::{AccountId, CertificateId, OrderId};
 use crate::issuers::ProfileRule;
 use crate::job::LeasedJob;
 use crate::limits;
 use crate::policy::identifiers;
-use crate::ports::{OrderAndAuthorizations, StoreError, Stored, Version};
+use crate::ports::{OrderAndAuthorizations, StoreError, Stored, ValidationError, Version};
 use crate::state::{Account, Authorization, Intent, IssuedCertificate, Order, OrderState};
 
 /// What came of an issuing job.
@@ -41,6 +42,8 @@ pub(crate) enum JobError {
     Store(#[from] StoreError),
     #[error("the clock says {now}, but the store was written to at {newest}: nothing is signed until the clock is set")]
     Clock { now: Timestamp, newest: Timestamp },
+    #[error("CAA could not be asked: {0}")]
+    Validation(ValidationError),
 }
 
 /// Issues the certificate of an order that was finalized.
@@ -120,6 +123,14 @@ async fn attempt(ca: &Ca, job: &LeasedJob, waiting: Waiting) -> Result<Attempt, 
     if let Some((kind, why)) = refused {
         return fail(ca, job, version, order, Problem::new(kind, why.clone()), &why).await.map(Attempt::Ended);
     }
+    let cleared = match ca.clear_caa(rule, &order, &authorizations).await {
+        Ok(cleared) => cleared,
+        Err(CaaStop::Refused(problem)) => {
+            let why = problem.detail.clone();
+            return fail(ca, job, version, order, problem, &why).await.map(Attempt::Ended);
+        }
+        Err(CaaStop::Ours(error)) => return Err(JobError::Validation(error)),
+    };
     let now = ca.now();
     inner.clock_guard.check(now).map_err(|newest| JobError::Clock { now, newest })?;
     let serial = SerialNumber::random();
@@ -140,7 +151,7 @@ async fn attempt(ca: &Ca, job: &LeasedJob, waiting: Waiting) -> Result<Attempt, 
         }
     };
     let issuer = rule.issuer_for(&key);
-    let intent = intent(Some(order.id), issuer.id(), shard, &prepared, now);
+    let intent = Intent { caa: cleared.into_anew(), ..intent(Some(order.id), issuer.id(), shard, &prepared, now) };
     let audit = event(now, Action::IntentRecorded, intent.serial.to_string(), job);
     match inner.store.record_intent(job.lease, &intent, audit).await {
         Ok(()) => {}
@@ -228,7 +239,12 @@ async fn fail(
     why: &str,
 ) -> Result<Outcome, JobError> {
     let now = ca.now();
-    let audit = event(now, Action::IssuanceFailed, order.id.to_string(), job);
+    let audit = if caa::forbade(&problem) {
+        let object = caa::audited(&order.id.to_string(), order.account, &problem);
+        event(now, Action::CaaForbade, object, job)
+    } else {
+        event(now, Action::IssuanceFailed, order.id.to_string(), job)
+    };
     let order = order.fail(problem, now);
     let charges = ca.charges_given_back(&order, now).await?;
     ca.inner().store.fail_issuance(job.lease, version, &order, &charges, audit).await?;
@@ -249,6 +265,7 @@ pub(crate) fn intent(order: Option<OrderId>, issuer: &str, shard: u32, prepared:
         shard,
         not_after: prepared.not_after(),
         recorded: now,
+        caa: Vec::new(),
     }
 }
 

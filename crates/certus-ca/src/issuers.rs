@@ -5,8 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use certus_acme::{ChallengeType, Identifier};
-use certus_pki::{Issuer, Profile, PublicKey, PublicKeyKind, Publications, Timestamp, Validity, ValidityError};
+use certus_pki::{
+    DnsName, Issuer, Profile, PublicKey, PublicKeyKind, Publications, Timestamp, Validity, ValidityError,
+};
 
+use crate::policy::caa::CaaRule;
 use crate::policy::names::NameRules;
 
 /// A profile with the issuers that sign by it.
@@ -26,6 +29,8 @@ pub struct ProfileRule {
     pub names: Arc<NameRules>,
     /// Whether names and addresses of the public Internet alone are certified.
     pub public_only: bool,
+    /// Which names it certifies only if CAA permits it.
+    pub caa: CaaRule,
     /// Signs certificates for elliptic-curve keys.
     pub ecdsa: Arc<Issuer>,
     /// Signs certificates for RSA keys.
@@ -38,6 +43,19 @@ impl ProfileRule {
     pub fn challenges_for(&self, identifier: &Identifier) -> Vec<ChallengeType> {
         let possible = ChallengeType::for_identifier(identifier).iter();
         possible.filter(|challenge| self.challenges.contains(challenge)).copied().collect()
+    }
+
+    /// The name whose CAA records must permit a certificate for this identifier, if any must. Addresses have none.
+    #[must_use]
+    pub fn caa_name<'a>(&self, identifier: &'a Identifier) -> Option<&'a DnsName> {
+        let name = match identifier {
+            Identifier::Dns(name) | Identifier::Wildcard(name) => name,
+            Identifier::Ip(_) => return None,
+        };
+        match self.caa {
+            CaaRule::All => Some(name),
+            CaaRule::ExceptInternal => (!self.names.is_internal(name)).then_some(name),
+        }
     }
 
     /// Checks that these dates could be had of either issuer now.

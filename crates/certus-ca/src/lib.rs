@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod ca;
+mod caa;
 mod clock_guard;
 pub mod error;
 pub mod id;
@@ -24,5 +25,6 @@ mod work;
 
 pub use ca::{Ca, Parts, Service};
 pub use error::CaError;
+pub use policy::caa::{CaaClaim, CaaRefusal, CaaRule, judge as judge_caa};
 pub use policy::names::{NamePattern, NameRules};
 pub use rate_limits::{LimitName, RateLimits};

@@ -65,6 +65,11 @@ pub const CHALLENGE_RETRY_PERIOD: Duration = Duration::from_secs(60);
 pub const ORDER_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long an authorization stays valid once it is. It serves its own order alone, so it need not outlive it.
 pub const AUTHORIZATION_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long what CAA said is good for issuing: 8 hours (Baseline Requirements 3.2.2.8), less a minute in which what was
+/// judged is signed.
+pub const CAA_FRESH: Duration = Duration::from_secs(8 * 3600 - 60);
+/// The octets of an audit entry about a refusal by CAA that are kept: the records of several names.
+pub const MAX_CAA_AUDIT: usize = 4 * 1024;
 /// How long orders and authorizations can be read after they expired.
 pub const KEEP_EXPIRED: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Orders reaped in one transaction: short enough that no request waits noticeably behind it.

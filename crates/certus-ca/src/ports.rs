@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use certus_acme::{ChallengeType, Identifier, Problem, Thumbprint, Token};
-use certus_pki::{RevokedEntry, SerialNumber, Timestamp};
+use certus_pki::{DnsName, RevokedEntry, SerialNumber, Timestamp};
 
 use crate::audit::AuditEvent;
 use crate::id::{
@@ -19,8 +19,8 @@ use crate::id::{
 use crate::job::{Job, Lease, LeasedJob};
 use crate::rate_limits::{Charges, Excess, LimitName};
 use crate::state::{
-    Account, Authorization, BindingEntry, BindingKey, Intent, IssuedCertificate, KnownCertificate, Order, Renewable,
-    RenewalRule, Revocation, ValidatedControl,
+    Account, Authorization, BindingEntry, BindingKey, CaaAnswer, Intent, IssuedCertificate, KnownCertificate, Order,
+    Renewable, RenewalRule, Revocation, ValidatedControl,
 };
 
 /// How often something has been written; grows by one with each write.
@@ -576,6 +576,12 @@ impl StoreError {
     }
 }
 
+/// How accounts are named to the world.
+pub trait AccountUrls: Debug + Send + Sync {
+    /// Every URL that the account was ever known by to its client, exactly as it was given; the present one first.
+    fn of_account(&self, account: AccountId) -> Vec<String>;
+}
+
 /// What is to be validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValidationRequest {
@@ -603,6 +609,13 @@ pub trait Validator: Debug + Send + Sync {
 
     /// Whether an address is one of the public Internet, whatever the settings permit.
     fn is_public(&self, address: IpAddr) -> bool;
+
+    /// The CAA records that are relevant for a name (RFC 8659 section 3), as the DNS has them now. One attempt.
+    ///
+    /// # Errors
+    ///
+    /// [`ValidationError::Failed`] whenever the DNS does not answer, or not credibly: nothing is known, so nothing is permitted.
+    async fn caa(&self, name: &DnsName) -> Result<CaaAnswer, ValidationError>;
 
     /// Tries once.
     async fn validate(&self, request: &ValidationRequest) -> Result<ValidatedControl, ValidationError>;

@@ -6,6 +6,7 @@
 pub mod account;
 pub mod authorization;
 pub mod binding;
+pub mod caa;
 pub mod certificate;
 pub mod challenge;
 pub mod order;
@@ -17,6 +18,7 @@ mod tests;
 pub use account::Account;
 pub use authorization::{Authorization, ValidatedControl};
 pub use binding::{AccountBinding, BindingEntry, BindingKey, BindingScope, BindingUse};
+pub use caa::{CaaAnswer, CaaFinding, CaaRecord, Security};
 pub use certificate::{Intent, IssuedCertificate, KnownCertificate, Revocation};
 pub use challenge::{Challenge, ChallengeState, Evidence, Hop, Perspective, Retry};
 pub use order::{Order, OrderState, Replaces};

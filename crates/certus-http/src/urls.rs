@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use certus_ca::id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId};
+use certus_ca::ports::AccountUrls;
 
 /// The path of the directory.
 pub(crate) const DIRECTORY: &str = "/directory";
@@ -53,7 +54,7 @@ impl Urls {
     }
 
     pub(crate) fn account(&self, id: AccountId) -> String {
-        format!("{}/acme/acct/{id}", self.base)
+        account_url(&self.base, id)
     }
 
     /// The account's list of orders: its first page, or the one behind that order.
@@ -107,6 +108,17 @@ impl Urls {
     }
 }
 
+impl AccountUrls for Urls {
+    fn of_account(&self, account: AccountId) -> Vec<String> {
+        let bases = std::iter::once(self.base.as_ref()).chain(self.previous.iter().map(String::as_str));
+        bases.map(|base| account_url(base, account)).collect()
+    }
+}
+
+fn account_url(base: &str, id: AccountId) -> String {
+    format!("{base}/acme/acct/{id}")
+}
+
 /// A text that cannot be an external URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an external URL is https://host or https://host:port, in lower case, with nothing behind it")]
@@ -122,6 +134,7 @@ mod tests {
         let id = AccountId::random();
         assert_eq!(urls.account_of(&urls.account(id)), Some(id));
         assert_eq!(urls.account_of(&format!("https://old.example/acme/acct/{id}")), Some(id));
+        assert_eq!(urls.of_account(id), [urls.account(id), format!("https://old.example/acme/acct/{id}")]);
         for other in [
             format!("{id}"),
             format!("https://ca.example:14000/acme/acct/{id}/"),

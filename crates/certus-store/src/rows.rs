@@ -6,6 +6,7 @@
 mod account;
 mod authorization;
 mod binding;
+mod caa;
 mod certificate;
 mod job;
 mod limit;
@@ -21,6 +22,7 @@ pub(crate) use authorization::{
     AuthorizationRow, ChallengeFacts, ChallengeRow, PerspectiveRow, evidence_keys, resolved_column, reuse_column,
 };
 pub(crate) use binding::{BindingRow, scope_columns};
+pub(crate) use caa::{caa_column, caa_list_column};
 pub(crate) use certificate::{
     CertificateRow, NameRow, column_of, entry, outcome, reason_column, revocation, revoked_entry,
 };

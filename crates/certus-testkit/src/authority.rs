@@ -12,7 +12,7 @@ use certus_ca::id::ProcessId;
 use certus_ca::issuers::{Issuers, ProfileRule, crl_url, issuer_url};
 use certus_ca::ports::{Process, Store, Validator};
 use certus_ca::vault::{Sealed, Vault, VaultError};
-use certus_ca::{Ca, NameRules, Parts, RateLimits, Service, keep};
+use certus_ca::{Ca, CaaRule, NameRules, Parts, RateLimits, Service, keep};
 use certus_http::limits::MAX_CONNECTIONS;
 use certus_http::{PkiSite, Urls};
 use certus_pki::{
@@ -20,7 +20,7 @@ use certus_pki::{
     ObjectIdentifier, PermittedKeys, Profile, SealingKey, Signer, SubjectName, SystemClock, create_crl,
     create_intermediate, create_root,
 };
-use certus_validate::{Config, LocalNames, Validators};
+use certus_validate::{Config, Dnssec, LocalNames, Validators};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -75,6 +75,8 @@ pub struct Setup {
     pub client_auth: bool,
     /// The kinds of keys that are certified.
     pub keys: PermittedKeys,
+    /// Which names its profile certifies only if CAA permits it.
+    pub caa: CaaRule,
     /// How long leaves are valid.
     pub lifetime: Duration,
     /// Policies of leaves.
@@ -117,6 +119,7 @@ impl Setup {
             retries: 0,
             client_auth: false,
             keys: PermittedKeys::default(),
+            caa: CaaRule::default(),
             lifetime: Duration::from_secs(90 * 24 * 3600),
             policies: Vec::new(),
             shards: 4,
@@ -274,6 +277,7 @@ impl TestAuthority {
             retries: setup.retries,
             names: Arc::new(setup.names),
             public_only: setup.public_only,
+            caa: setup.caa,
             ecdsa: Arc::clone(&issuer),
             rsa: Arc::clone(&issuer),
         };
@@ -291,6 +295,8 @@ impl TestAuthority {
                     http_port: setup.http_01_port,
                     permit: vec!["127.0.0.0/8".parse()?, "::1/128".parse()?],
                     local_names: LocalNames::Localhost,
+                    // The servers of most tests sign nothing.
+                    dnssec: Dnssec::Off,
                     own_listeners: vec![acme.local_addr()?, publications.local_addr()?],
                     ..Config::default()
                 };
@@ -304,6 +310,11 @@ impl TestAuthority {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
+        let urls = Urls::new(&external_url, &[])?;
+        let mut service = setup.service;
+        if service.caa_identities.is_empty() {
+            service.caa_identities = vec![DnsName::parse("localhost")?];
+        }
         let parts = Parts {
             store: setup.store,
             validator,
@@ -311,7 +322,8 @@ impl TestAuthority {
             clock: setup.clock,
             process,
             vault: Arc::new(FixedVault),
-            service: setup.service,
+            account_urls: Arc::new(urls.clone()),
+            service,
             limits: setup.limits,
         };
         let ca = Ca::open(parts).await?;
@@ -319,7 +331,6 @@ impl TestAuthority {
         let tls = own_tls(&ca, own_names(!setup.permitted.is_empty())?).await?;
 
         let (soft, hard, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
-        let urls = Urls::new(&external_url, &[])?;
         let directory_url = urls.directory();
         tasks.spawn(certus_http::serve_acme(acme, MAX_CONNECTIONS, tls, ca.clone(), urls, soft.clone(), hard.clone()));
         let site = PkiSite {

@@ -1,4 +1,5 @@
-//! A BIND of a test's own: authoritative for one zone, which clients may change (RFC 2136), gone afterwards.
+//! A BIND of a test's own: authoritative for one zone, which clients may change (RFC 2136), and for a root that has nothing
+//! else; both signed, gone afterwards.
 //!
 //! What the `rfc2136` plug-ins of ACME clients talk to. Deliberately absent: recursion, the control channel, and any
 //! file or user of the system's own BIND. A test that decides each answer itself takes [`crate::name_server`].
@@ -7,7 +8,7 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use tempfile::TempDir;
 use tokio::time::{interval, timeout};
 
 use crate::ports::free_ports;
+use crate::signed_zones::{delegation, keygen, sign};
 
 /// Where Debian puts the server. Not every user's `PATH` leads there.
 const NAMED: &str = "/usr/sbin/named";
@@ -36,6 +38,8 @@ pub struct BindServer {
     pub address: SocketAddr,
     /// What may change the zone.
     pub key: TsigKey,
+    /// The file of its root's key: the trust anchor of all that it serves.
+    pub anchors: PathBuf,
     process: Child,
     directory: TempDir,
 }
@@ -65,15 +69,34 @@ impl BindServer {
     /// What the system says, or the server's log when it does not answer; the message names the package when BIND is not
     /// installed.
     pub async fn start(zone: &str, records: &[&str]) -> io::Result<Self> {
+        let directory = tempfile::Builder::new().prefix("certus-bind-").tempdir()?;
+        let path = directory.path();
+        fs::write(path.join("plain"), zone_file(records))?;
+        let zone_key = keygen(path, zone)?;
+        // The server signs what is changed, by the same key, which it finds in its directory.
+        sign(path, zone, "plain", "zone", &zone_key, &[])?;
+        // What is not in the zone does not exist: whoever looks for CAA records asks up to the root.
+        let root = zone_file(&[]) + &delegation(zone) + &fs::read_to_string(path.join(format!("dsset-{zone}.")))?;
+        fs::write(path.join("root.plain"), root)?;
+        let root_key = keygen(path, ".")?;
+        sign(path, ".", "root.plain", "root", &root_key, &[])?;
+        let anchors = path.join(format!("{root_key}.key"));
+        let clauses = format!(
+            "zone \"{zone}\" {{ type primary; file \"zone\"; journal \"zone.jnl\"; allow-update {{ key \"{KEY}\"; }}; }};\n\
+             zone \".\" {{ type primary; file \"root\"; }};\n"
+        );
+        Self::serve(directory, &clauses, zone, anchors).await
+    }
+
+    /// Starts a server for zones whose files lie in `directory`; returns once it answers for `zone`.
+    pub(crate) async fn serve(directory: TempDir, clauses: &str, zone: &str, anchors: PathBuf) -> io::Result<Self> {
         if !Path::new(NAMED).is_file() {
             return Err(io::Error::new(io::ErrorKind::NotFound, "BIND is not installed; install bind9"));
         }
-        let directory = tempfile::Builder::new().prefix("certus-bind-").tempdir()?;
         let address = free_address();
         let key = TsigKey { name: KEY, secret: BASE64.encode(&random_bytes::<32>()) };
         let file = |name: &str| directory.path().join(name);
-        fs::write(file("zone"), zone_file(records))?;
-        fs::write(file("named.conf"), configuration(directory.path(), address.port(), zone, &key))?;
+        fs::write(file("named.conf"), configuration(directory.path(), address.port(), clauses, &key))?;
         // Where AppArmor is at work it lets the program under its own path into the system's folders alone. The copy is
         // made by a process of its own: were the file open for writing here, a child of another thread could inherit
         // it, and the copy could not be started.
@@ -88,7 +111,7 @@ impl BindServer {
             .stdout(Stdio::null())
             .stderr(File::create(file("log"))?)
             .spawn()?;
-        let mut server = Self { address, key, process, directory };
+        let mut server = Self { address, key, anchors, process, directory };
         match timeout(PATIENCE, server.wait_until_it_answers(zone)).await {
             Ok(Ok(())) => Ok(server),
             Ok(Err(error)) => Err(io::Error::other(format!("{error}: {}", server.log()))),
@@ -103,7 +126,7 @@ impl BindServer {
     }
 
     async fn wait_until_it_answers(&mut self, zone: &str) -> io::Result<()> {
-        let name = Name::from_ascii(format!("{zone}.")).map_err(io::Error::other)?;
+        let name = Name::from_ascii(format!("{}.", zone.trim_end_matches('.'))).map_err(io::Error::other)?;
         let mut question = Message::query();
         question.add_query(Query::query(name, RecordType::SOA));
         let question = question.to_vec().map_err(io::Error::other)?;
@@ -157,7 +180,8 @@ fn is_authoritative(answer: &[u8]) -> bool {
     })
 }
 
-fn zone_file(records: &[&str]) -> String {
+/// The text of a zone's file: an SOA, a name server, and these lines.
+pub(crate) fn zone_file(records: &[&str]) -> String {
     let mut text = "$TTL 1\n@ IN SOA ns hostmaster 1 3600 600 86400 1\n@ IN NS ns\nns IN A 127.0.0.1\n".to_owned();
     for record in records {
         text.push_str(record);
@@ -166,7 +190,7 @@ fn zone_file(records: &[&str]) -> String {
     text
 }
 
-fn configuration(directory: &Path, port: u16, zone: &str, key: &TsigKey) -> String {
+fn configuration(directory: &Path, port: u16, clauses: &str, key: &TsigKey) -> String {
     let TsigKey { name, secret } = key;
     let directory = directory.display();
     format!(
@@ -187,7 +211,6 @@ options {{
 }};
 controls {{ }};
 key "{name}" {{ algorithm hmac-sha256; secret "{secret}"; }};
-zone "{zone}" {{ type primary; file "zone"; journal "zone.jnl"; allow-update {{ key "{name}"; }}; }};
-"#
+{clauses}"#
     )
 }

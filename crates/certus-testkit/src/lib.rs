@@ -9,7 +9,8 @@
 //! - [`http_target`]: web servers for http-01, which keep a log of who asked.
 //! - [`faulty_store`], [`faulty_signer`], [`recording_signer`], [`refusing_signer`]: the real ones, which fail or keep a record when told to.
 //! - [`name_server`]: a DNS server that answers as a test says.
-//! - [`bind`]: a BIND whose zone clients may change.
+//! - [`bind`]: a BIND whose zone clients may change; [`signed_zones`]: one with a signed root; [`tampering`]: who changes its
+//!   answers on the way.
 //! - [`postgres`]: a PostgreSQL server.
 //! - [`ports`]: ports that stay free until they are used.
 //! - [`ready`]: waiting for a program to say that it serves.
@@ -34,6 +35,8 @@ pub mod raw_http;
 pub mod ready;
 pub mod recording_signer;
 pub mod refusing_signer;
+pub mod signed_zones;
+pub mod tampering;
 pub mod tls_alpn_target;
 pub mod unix;
 
@@ -53,4 +56,6 @@ pub use raw_http::{Answer, RawHttp, RawStream};
 pub use ready::{ReadyFile, wait_for_ready_file};
 pub use recording_signer::RecordingSigner;
 pub use refusing_signer::RefusingSigner;
+pub use signed_zones::{SignedZones, Signing, Zone};
+pub use tampering::TamperingServer;
 pub use tls_alpn_target::{ClientHello, SeenHandshake, TlsAlpnAnswer, TlsAlpnTarget};

@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex};
 
 pub use hickory_proto::op::ResponseCode;
 use hickory_proto::op::{Message, MessageType};
-use hickory_proto::rr::rdata::{A, AAAA, CNAME, TXT};
-use hickory_proto::rr::{Name, RData, Record, RecordType};
+pub use hickory_proto::rr::RecordType;
+use hickory_proto::rr::rdata::{A, AAAA, CAA, CNAME, SOA, TXT};
+use hickory_proto::rr::{Name, RData, Record};
 
 /// How a question came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +37,10 @@ pub struct Question {
 pub enum Reply {
     /// These records; none of the type asked is "no data".
     Records(Vec<Record>),
+    /// The same, and the SOA of a zone.
+    WithSoa(&'static str, Vec<Record>),
+    /// These records, whatever was asked.
+    Anything(Vec<Record>),
     /// This code and no records.
     Code(ResponseCode),
     /// An empty answer with the truncation bit.
@@ -111,13 +116,30 @@ pub fn text(owner: &str, strings: &[&str]) -> Record {
     Record::from_rdata(Name::from_ascii(format!("{owner}.")).unwrap(), 300, RData::TXT(TXT::new(strings)))
 }
 
+/// The SOA record of a zone.
+fn soa(zone: &str) -> Record {
+    let [zone, server] = [zone, "ns"].map(|name| Name::from_ascii(format!("{name}.")).unwrap());
+    let data = SOA::new(server.clone(), server, 1, 3600, 600, 86_400, 1);
+    Record::from_rdata(zone, 300, RData::SOA(data))
+}
+
+/// A CAA record.
+pub fn caa(owner: &str, flags: u8, tag: &str, value: impl AsRef<[u8]>) -> Record {
+    let mut data = CAA::new_issue(flags & 0x80 != 0, None, Vec::new());
+    data.reserved_flags = flags & 0x7f;
+    data.tag = tag.to_owned();
+    data.value = value.as_ref().to_vec();
+    Record::from_rdata(Name::from_ascii(format!("{owner}.")).unwrap(), 300, RData::CAA(data))
+}
+
 /// A CNAME record.
 pub fn alias(owner: &str, target: &str) -> Record {
     let [owner, target] = [owner, target].map(|name| Name::from_ascii(format!("{name}.")).unwrap());
     Record::from_rdata(owner, 300, RData::CNAME(CNAME(target)))
 }
 
-fn bind() -> (UdpSocket, TcpListener) {
+/// A port for both.
+pub(crate) fn bind() -> (UdpSocket, TcpListener) {
     loop {
         let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
         if let Ok(tcp) = TcpListener::bind(udp.local_addr().unwrap()) {
@@ -168,6 +190,11 @@ fn respond(
             message.queries = vec![lower];
             message.answers = fitting(records);
         }
+        Reply::WithSoa(zone, records) => {
+            message.answers = fitting(records);
+            message.authorities = vec![soa(zone)];
+        }
+        Reply::Anything(records) => message.answers = records,
         Reply::Code(code) => message.metadata.response_code = code,
         Reply::Truncated => message.metadata.truncation = true,
         Reply::Silence => return None,

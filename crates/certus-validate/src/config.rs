@@ -5,7 +5,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use certus_pki::DnsName;
 use ipnet::IpNet;
+
+use crate::dnssec::{Anchors, Dnssec};
 
 /// How validation reaches out. [`Config::default`] is what a public authority does.
 #[derive(Debug, Clone)]
@@ -32,6 +35,11 @@ pub struct Config {
     /// Where this program itself listens; never dialled. An unspecified address (`0.0.0.0`, `::`) stands for every
     /// address of this machine.
     pub own_listeners: Vec<SocketAddr>,
+    /// Whether answers are validated by DNSSEC.
+    pub dnssec: Dnssec,
+    /// Domains that the public DNS does not know: answers about names in them are not validated by DNSSEC, unless they have
+    /// a trust anchor of their own.
+    pub internal_domains: Vec<DnsName>,
     /// Whether `localhost` names are answered here.
     pub local_names: LocalNames,
     /// The time that one validation may take in all, with look-ups and redirects.
@@ -56,6 +64,8 @@ impl Default for Config {
             deny_identifiers: Vec::new(),
             deny: Vec::new(),
             own_listeners: Vec::new(),
+            dnssec: Dnssec::Validate(Anchors::of_the_root()),
+            internal_domains: Vec::new(),
             local_names: LocalNames::Off,
             // 10 s: what large public CAs allow, so that servers already keep within it.
             timeout: Duration::from_secs(10),

@@ -3,20 +3,24 @@
 //!
 //! [`Validators`] is the port's implementation. The walk is name → addresses (`dns`) → [`PublicAddr`]s (`target`) →
 //! connection (`dial`), all of it in `reach` → answer (`http_01`, `tls_alpn_01`), and only a vetted address can be dialled;
-//! or name → TXT records (`dns_01`). Deliberately absent: keys, the
+//! or name → TXT records (`dns_01`) or CAA records (`caa`). Deliberately absent: keys, the
 //! store, trying again, and the decision what a failure means for an order.
 
+mod answer;
 mod any_certificate;
 mod bounded;
+mod caa;
 mod config;
 mod dial;
 mod dns;
 mod dns_01;
+mod dnssec;
 mod failure;
 mod fetch;
 mod http_01;
 mod location;
 mod name_servers;
+mod question;
 mod reach;
 mod special_purpose;
 mod target;
@@ -30,11 +34,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use certus_acme::{ChallengeType, Identifier, ProblemKind};
 use certus_ca::ports::{ValidationError, ValidationRequest, Validator};
-use certus_ca::state::{Evidence, Hop, Perspective, ValidatedControl};
+use certus_ca::state::{CaaAnswer, Evidence, Hop, Perspective, ValidatedControl};
+use certus_pki::DnsName;
 use http::HeaderValue;
 use tokio::time::Instant;
 
+pub use caa::read_caa;
 pub use config::{Config, ConfigError, LocalNames};
+pub use dnssec::{AnchorError, Anchors, Dnssec};
 pub use target::{Policy, PublicAddr, Refused};
 
 use dns::Dns;
@@ -72,7 +79,7 @@ impl Validators {
             .map_err(|_error| ConfigError::UserAgent(config.user_agent.clone()))?;
         let resolvers = if config.resolvers.is_empty() { name_servers::of_this_machine() } else { config.resolvers };
         Ok(Self {
-            dns: Dns::new(&resolvers, config.local_names, config.timeout)?,
+            dns: Dns::new(&resolvers, config.local_names, &config.dnssec, &config.internal_domains, config.timeout)?,
             identifiers: Policy::new(
                 config.permit_identifiers,
                 [config.deny.clone(), config.deny_identifiers].concat(),
@@ -100,7 +107,7 @@ impl Validators {
         })
     }
 
-    /// Asks whether a resolver answers at all, as a check before the first validation needs one.
+    /// Asks whether a resolver answers at all, and so that DNSSEC can be validated if it is to be, as a check before the first validation needs one.
     ///
     /// # Errors
     ///
@@ -139,7 +146,7 @@ impl Validators {
 
 /// The evidence of what this process saw.
 fn seen_here(hops: Vec<Hop>) -> Evidence {
-    Evidence { perspectives: vec![Perspective { name: PRIMARY.to_owned(), hops }] }
+    Evidence { perspectives: vec![Perspective { name: PRIMARY.to_owned(), hops }], ..Evidence::default() }
 }
 
 /// The name of the perspective of this process.
@@ -158,6 +165,10 @@ impl Validator for Validators {
 
     fn is_public(&self, address: IpAddr) -> bool {
         PublicAddr::vet(address, &Policy::new(Vec::new(), Vec::new())).is_ok()
+    }
+
+    async fn caa(&self, name: &DnsName) -> Result<CaaAnswer, ValidationError> {
+        caa::find(&self.dns, name, Instant::now() + self.timeout).await
     }
 
     async fn validate(&self, request: &ValidationRequest) -> Result<ValidatedControl, ValidationError> {

@@ -112,6 +112,7 @@ pub(crate) async fn authority(config: &Config, surroundings: &Surroundings, hook
         clock,
         process,
         vault,
+        account_urls: Arc::new(urls.clone()),
         service: config.service.clone(),
         limits: config.limits.clone(),
     })
@@ -233,6 +234,7 @@ fn issuers(config: &Config, surroundings: &Surroundings, hooks: Hooks) -> anyhow
             retries: profile.retries,
             names: Arc::clone(&names),
             public_only: profile.public_only,
+            caa: profile.caa,
             ecdsa: by_name(&profile.ecdsa)?,
             rsa: by_name(&profile.rsa)?,
         };

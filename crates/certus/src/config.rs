@@ -5,6 +5,7 @@
 //! [`sample`] writes the file that an operator starts from.
 
 pub mod defaults;
+mod dns;
 pub mod sample;
 mod tables;
 pub mod units;
@@ -19,7 +20,7 @@ use std::time::Duration;
 
 use certus_acme::ChallengeType;
 use certus_ca::rate_limits::Rate;
-use certus_ca::{LimitName, NameRules, RateLimits, Service};
+use certus_ca::{CaaRule, LimitName, NameRules, RateLimits, Service};
 use certus_http::limits::MAX_SHARDS;
 use certus_pki::{ObjectIdentifier, PermittedKeys};
 
@@ -127,6 +128,8 @@ pub struct Profile {
     pub client_auth: bool,
     /// The kinds of keys it certifies.
     pub keys: PermittedKeys,
+    /// Which names it certifies only if CAA permits it.
+    pub caa: CaaRule,
     /// The name of the issuer for elliptic-curve keys.
     pub ecdsa: String,
     /// The name of the issuer for RSA keys.
@@ -259,6 +262,8 @@ impl Config {
             https_port,
             tls_alpn_port,
             resolvers,
+            dnssec,
+            trust_anchors,
             permit,
             deny,
             timeout,
@@ -275,6 +280,12 @@ impl Config {
         let tables::Sealing { passphrase_file, credential } = authority.sealing;
         let sealing = secret_source(directory, passphrase_file, credential, "[authority.sealing]")?;
         let identifiers = authority.identifiers;
+        let names = NameRules {
+            permit: names("permit_names", &identifiers.permit_names)?,
+            deny: names("deny_names", &identifiers.deny_names)?,
+            internal: names("internal_domains", &identifiers.internal_domains)?,
+        };
+        let caa_identities = dns::caa_identities(&authority.caa, &authority.external_url)?;
         Ok(Self {
             directory: directory.to_owned(),
             external_url: authority.external_url,
@@ -292,18 +303,16 @@ impl Config {
                 terms_of_service: web_url("terms_of_service", authority.terms_of_service)?,
                 website: web_url("website", authority.website)?,
                 external_account_required: authority.external_account_required,
+                caa_identities,
             },
             limits: resolve_limits(authority.limits)?,
-            names: NameRules {
-                permit: names("permit_names", &identifiers.permit_names)?,
-                deny: names("deny_names", &identifiers.deny_names)?,
-                internal: names("internal_domains", &identifiers.internal_domains)?,
-            },
             validation: certus_validate::Config {
                 http_port,
                 https_port,
                 tls_alpn_port,
                 resolvers,
+                dnssec: dns::dnssec(directory, dnssec, trust_anchors.as_deref())?,
+                internal_domains: names.internal.clone(),
                 permit: permit.into_iter().map(|network| network.0).collect(),
                 deny: deny.into_iter().map(|network| network.0).collect(),
                 permit_identifiers: identifiers.permit_addresses.into_iter().map(|one| one.0).collect(),
@@ -313,6 +322,7 @@ impl Config {
                 max_body_bytes: max_body.0,
                 ..certus_validate::Config::default()
             },
+            names,
             store: Store {
                 url: store.url,
                 password: secret_source(directory, store.password_file, store.credential, "[store]")?,
@@ -428,6 +438,7 @@ fn resolve_profiles(
         }
         let keys = table.keys.map_or_else(|| Ok(PermittedKeys::default()), |texts| PermittedKeys::parse(&texts));
         let keys = keys.map_err(|error| format!("{place}: keys: {error}"))?;
+        let caa = dns::caa_rule(&table.caa, &place)?;
         let (description, reuse) = (table.description, table.reuse.0);
         if reuse > MAX_REUSE {
             return Err(format!("{place}: reuse is over 7d, as long as an authorization is valid"));
@@ -449,6 +460,7 @@ fn resolve_profiles(
                 public_only: table.public_only,
                 client_auth: table.client_auth,
                 keys,
+                caa,
                 ecdsa,
                 rsa,
             },

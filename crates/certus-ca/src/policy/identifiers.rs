@@ -131,6 +131,7 @@ mod tests {
             reuse: Duration::ZERO,
             retries: 0,
             names: Arc::default(),
+            caa: crate::policy::caa::CaaRule::default(),
             public_only: false,
             ecdsa: Arc::clone(&issuer),
             rsa: issuer,

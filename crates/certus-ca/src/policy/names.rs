@@ -112,11 +112,16 @@ impl NameRules {
         if !self.permit.is_empty() && !self.permit.iter().any(|pattern| pattern.permits(identifier)) {
             return Err(format!("this authority certifies the names of a list only, and {identifier} is not of it"));
         }
-        let ours = self.internal.iter().any(|domain| name.is_within(domain));
-        if public_only && !ours && !is_public(name) {
+        if public_only && !self.is_internal(name) && !is_public(name) {
             return Err(format!("{identifier} is no name of the public DNS, and this profile certifies no others"));
         }
         Ok(())
+    }
+
+    /// Whether a name lies in one of the internal domains.
+    #[must_use]
+    pub fn is_internal(&self, name: &DnsName) -> bool {
+        self.internal.iter().any(|domain| name.is_within(domain))
     }
 }
 

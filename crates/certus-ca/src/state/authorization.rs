@@ -20,6 +20,7 @@ use std::time::Duration;
 use certus_acme::{AuthorizationStatus, ChallengeType, Identifier, Problem};
 use certus_pki::Timestamp;
 
+use super::caa::CaaFinding;
 use super::challenge::{Challenge, ChallengeState, Evidence};
 use crate::id::{AccountId, AuthorizationId, ChallengeId};
 
@@ -214,6 +215,13 @@ impl ValidatedControl {
     #[must_use]
     pub fn assertion(identifier: Identifier, method: ChallengeType, evidence: Evidence) -> Self {
         Self { identifier, method, evidence }
+    }
+
+    /// The same proof with what CAA said.
+    #[must_use]
+    pub fn with_caa(mut self, caa: Option<CaaFinding>) -> Self {
+        self.evidence.caa = caa;
+        self
     }
 
     /// What was seen.

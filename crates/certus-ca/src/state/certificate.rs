@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use certus_pki::{RevocationReason, SerialNumber, SubjectName, Timestamp};
 
+use super::caa::CaaFinding;
 use crate::id::{AccountId, CertificateId, OrderId};
 
 /// What is about to be signed. Once recorded, its serial is spent, whatever happens next.
@@ -23,6 +24,8 @@ pub struct Intent {
     pub not_after: Timestamp,
     /// When it was recorded.
     pub recorded: Timestamp,
+    /// What CAA said where it was asked again for this certificate; the rest stands in the evidence of its names.
+    pub caa: Vec<CaaFinding>,
 }
 
 /// A certificate of this authority as it is kept.

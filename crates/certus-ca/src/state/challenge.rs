@@ -18,6 +18,7 @@ use std::net::{IpAddr, SocketAddr};
 use certus_acme::{ChallengeStatus, ChallengeType, Problem, ProblemKind, Token};
 use certus_pki::Timestamp;
 
+use super::caa::CaaFinding;
 use crate::id::ChallengeId;
 use crate::limits;
 
@@ -148,6 +149,8 @@ impl Challenge {
 pub struct Evidence {
     /// One entry for every place from which control was seen.
     pub perspectives: Vec<Perspective>,
+    /// What CAA said right afterwards; `None` where it was not asked: for addresses, and names that a profile excepts.
+    pub caa: Option<CaaFinding>,
 }
 
 /// What one perspective saw.

@@ -10,6 +10,7 @@ use super::running::InUse;
 use super::{drop_job, put_back, spawn};
 use crate::audit::Action;
 use crate::ca::{Ca, own_event};
+use crate::caa;
 use crate::id::{AuthorizationId, ChallengeId};
 use crate::job::{LeasedJob, Task};
 use crate::limits;
@@ -108,7 +109,14 @@ async fn validate(ca: &Ca, job: &LeasedJob, id: AuthorizationId, challenge: Chal
     let store = &ca.inner().store;
     let Some(found) = store.authorization(id).await? else { return Ok(Outcome::Unwanted) };
     let Some(request) = request(ca, &found.value, challenge).await? else { return Ok(Outcome::Unwanted) };
-    let outcome = match ca.inner().validator.validate(&request).await {
+    let seen = match ca.inner().validator.validate(&request).await {
+        Ok(control) => {
+            let caa = ca.caa_of_validated(request.account, &request.identifier, request.method).await;
+            caa.map(|caa| control.with_caa(caa))
+        }
+        Err(error) => Err(error),
+    };
+    let outcome = match seen {
         Ok(control) => Ok(control),
         Err(ValidationError::Failed(problem)) => Err(problem),
         Err(error @ ValidationError::Ours { .. }) => return Err(JobError::Validation(error)),
@@ -158,8 +166,13 @@ async fn settle(
             return Ok(Outcome::Unwanted);
         };
         let retry = settled.challenge(challenge).and_then(|one| one.state.retry()).cloned();
-        let action = if retry.is_some() { Action::ValidationRetried } else { Action::AuthorizationSettled };
-        let mut audit = own_event(now, action, id.to_string());
+        let mut audit = match outcome.as_ref().err().filter(|problem| caa::forbade(problem)) {
+            Some(problem) => {
+                own_event(now, Action::CaaForbade, caa::audited(&id.to_string(), settled.account, problem))
+            }
+            None if retry.is_some() => own_event(now, Action::ValidationRetried, id.to_string()),
+            None => own_event(now, Action::AuthorizationSettled, id.to_string()),
+        };
         audit.request = Some(job.job.request);
         let wait = retry.as_ref().map(|retry| retry.next.duration_since(now));
         let kept = match wait {

@@ -164,6 +164,10 @@ impl Validator for Unsteady {
         self.inner.is_public(address)
     }
 
+    async fn caa(&self, name: &certus_pki::DnsName) -> Result<certus_ca::state::CaaAnswer, ValidationError> {
+        self.inner.caa(name).await
+    }
+
     async fn validate(&self, request: &ValidationRequest) -> Result<ValidatedControl, ValidationError> {
         match self.tries.fetch_add(1, Ordering::SeqCst) {
             0 => Err(ValidationError::Ours { detail: "the resolver is down".to_owned() }),

@@ -22,11 +22,17 @@ pub(super) async fn read(State(app): State<App>) -> Response {
             terms_of_service: app.ca.service().terms_of_service.clone(),
             website: app.ca.service().website.clone(),
             external_account_required: app.ca.service().external_account_required.then_some(true),
+            caa_identities: caa_identities(&app),
             profiles: Some(app.ca.profiles()),
-            ..DirectoryMeta::default()
         }),
     };
     json(StatusCode::OK, &directory)
+}
+
+/// The names that records give this authority; left out where it has none.
+fn caa_identities(app: &App) -> Option<Vec<String>> {
+    let names: Vec<String> = app.ca.service().caa_identities.iter().map(ToString::to_string).collect();
+    (!names.is_empty()).then_some(names)
 }
 
 pub(super) async fn read_signed(state: State<App>, _: Signed<PostAsGet>) -> Response {

@@ -220,6 +220,7 @@ CREATE TABLE intents (
     recorded BIGINT NOT NULL,
     issued BIGINT,
     retired BIGINT,
+    caa TEXT,
     UNIQUE (issuer, serial),
     CHECK (issued IS NULL OR retired IS NULL)
 );

@@ -220,6 +220,7 @@ CREATE TABLE intents (
     recorded INTEGER NOT NULL,
     issued INTEGER,
     retired INTEGER,
+    caa TEXT,
     UNIQUE (issuer, serial),
     CHECK (issued IS NULL OR retired IS NULL)
 ) STRICT;

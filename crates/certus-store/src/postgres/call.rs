@@ -17,8 +17,8 @@ use super::fault::column;
 use super::{binding, limit, renewal, sql_authority, sql_issuance, sql_job, sql_order, sql_revocation};
 use crate::operation::{OWN_INTENT_PATIENCE, Operation, Reply, Transaction, settled_challenge};
 use crate::rows::{
-    ChallengeFacts, JobRow, OrderFacts, Place, column_of, limits_column, millis, number_column, reason_column,
-    resolved_column, reuse_column, version_column,
+    ChallengeFacts, JobRow, OrderFacts, Place, caa_column, caa_list_column, column_of, limits_column, millis,
+    number_column, reason_column, resolved_column, reuse_column, version_column,
 };
 
 macro_rules! values {
@@ -122,7 +122,7 @@ pub(super) fn call(transaction: &Transaction) -> Result<Call, StoreError> {
             let order = intent.order.ok_or(StoreError::Conflict)?;
             let mut more = leased(*lease);
             more.append(&mut values![order.as_bytes().to_vec()]);
-            more.append(&mut intent_values(intent));
+            more.append(&mut intent_values(intent)?);
             audited(sql_issuance::RECORD_INTENT, more)
         }
         Operation::CompleteIssuance { lease, read, order, certificate } => {
@@ -142,7 +142,7 @@ pub(super) fn call(transaction: &Transaction) -> Result<Call, StoreError> {
             audited(sql_issuance::FAIL, more)
         }
         Operation::RecordOwnIntent { intent } => {
-            let mut more = intent_values(intent);
+            let mut more = intent_values(intent)?;
             more.append(&mut values![millis(intent.recorded - OWN_INTENT_PATIENCE)]);
             audited(sql_issuance::RECORD_OWN_INTENT, more)
         }
@@ -321,18 +321,20 @@ fn settle(version: i64, authorization: &Authorization) -> Result<Vec<Value>, Sto
         hops.iter().map(|(.., hop)| resolved_column(hop)).collect::<Vec<_>>(),
         hops.iter().map(|(.., hop)| hop.connected.map(|to| to.ip().to_string())).collect::<Vec<_>>(),
         hops.iter().map(|(.., hop)| hop.connected.map(|to| i64::from(to.port()))).collect::<Vec<_>>(),
+        caa_column(evidence.and_then(|evidence| evidence.caa.as_ref()))?,
     ])
 }
 
-fn intent_values(intent: &Intent) -> Vec<Value> {
-    values![
+fn intent_values(intent: &Intent) -> Result<Vec<Value>, StoreError> {
+    Ok(values![
         intent.issuer.clone(),
         intent.serial.as_bytes().to_vec(),
         intent.tbs_sha256.to_vec(),
         i64::from(intent.shard),
         millis(intent.not_after),
         millis(intent.recorded),
-    ]
+        caa_list_column(&intent.caa)?,
+    ])
 }
 
 fn certificate_values(certificate: &IssuedCertificate) -> Vec<Value> {

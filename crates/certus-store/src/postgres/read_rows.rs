@@ -8,7 +8,7 @@ use super::fault::column;
 use crate::rows::{AuthorizationRow, ChallengeRow, IdentifierRow, OrderRow, PerspectiveRow};
 
 /// Columns of an authorization with challenge and hop, in front of every such row.
-const AUTHORIZATION: usize = 27;
+const AUTHORIZATION: usize = 28;
 
 /// Takes in rows sorted by authorization, challenge, perspective and hop.
 #[derive(Debug, Default)]
@@ -51,6 +51,7 @@ impl Gatherer {
                 problem: column(row, 15)?,
                 failures: column(row, 25)?,
                 retry: column(row, 26)?,
+                caa: column(row, 27)?,
             });
         }
         if let Some(evidence) = evidence

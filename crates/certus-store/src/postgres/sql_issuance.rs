@@ -46,8 +46,8 @@ crate::sql! {
                 WHERE order_identifiers.order_key = orders.key AND authorizations.deactivated IS NOT NULL)
             UNION ALL ", spent!(), "),
         spent AS (
-            INSERT INTO intents (issuer, serial, tbs_sha256, order_key, shard, not_after, recorded)
-            SELECT signer.key, $10, $11, lease.order_key, $12::bigint, $13, $14::bigint FROM lease, signer
+            INSERT INTO intents (issuer, serial, tbs_sha256, order_key, shard, not_after, recorded, caa)
+            SELECT signer.key, $10, $11, lease.order_key, $12::bigint, $13, $14::bigint, $15 FROM lease, signer
             WHERE NOT EXISTS (SELECT FROM given_up)
             AND NOT EXISTS (SELECT FROM certificates WHERE issuer = signer.key AND serial = $10)
             ON CONFLICT DO NOTHING RETURNING key),
@@ -64,8 +64,8 @@ crate::sql! {
 
     RECORD_OWN_INTENT = concat!("WITH signer AS (SELECT key FROM issuers WHERE id = $6),
         spent AS (
-            INSERT INTO intents (issuer, serial, tbs_sha256, shard, not_after, recorded)
-            SELECT signer.key, $7, $8, $9::bigint, $10, $11::bigint FROM signer
+            INSERT INTO intents (issuer, serial, tbs_sha256, shard, not_after, recorded, caa)
+            SELECT signer.key, $7, $8, $9::bigint, $10, $11::bigint, $12 FROM signer
             WHERE NOT EXISTS (SELECT FROM certificates WHERE issuer = signer.key AND serial = $7)
             ON CONFLICT DO NOTHING RETURNING key),
         verdict AS (SELECT CASE
@@ -73,7 +73,7 @@ crate::sql! {
             WHEN NOT EXISTS (SELECT FROM spent) THEN 'conflict' ELSE 'done' END AS outcome),
         retired AS (
             UPDATE intents SET retired = $11 FROM verdict WHERE order_key IS NULL
-            AND issued IS NULL AND intents.retired IS NULL AND recorded < $12::bigint AND outcome = 'done'),
+            AND issued IS NULL AND intents.retired IS NULL AND recorded < $13::bigint AND outcome = 'done'),
         sharded AS (
             INSERT INTO shards (issuer, shard) SELECT signer.key, $9 FROM signer, verdict WHERE outcome = 'done'
             ON CONFLICT DO NOTHING)", audited!());

@@ -118,8 +118,8 @@ crate::sql! {
             UPDATE authorizations SET version = version + 1, expires = $10, settled = $11 FROM subject, verdict
             WHERE authorizations.key = subject.key AND outcome = 'done'),
         proof AS (
-            INSERT INTO evidence (type, value, method, validated)
-            SELECT subject.type, subject.value, $13, $14::bigint FROM subject, verdict
+            INSERT INTO evidence (type, value, method, validated, caa)
+            SELECT subject.type, subject.value, $13, $14::bigint, $25 FROM subject, verdict
             WHERE outcome = 'done' AND $14::bigint IS NOT NULL RETURNING key),
         seen AS (
             INSERT INTO perspectives (evidence, position, hop, name, url, resolver, resolved, address, port)

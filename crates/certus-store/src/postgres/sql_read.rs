@@ -11,7 +11,8 @@ macro_rules! authorization {
         challenges.token, challenges.begun, challenges.validated, challenges.evidence, challenges.failed,
         challenges.problem, perspectives.position, perspectives.name, perspectives.url, perspectives.resolver,
         perspectives.resolved, perspectives.address, perspectives.port, authorizations.reuse,
-        authorizations.retries, challenges.failures, challenges.retry"
+        authorizations.retries, challenges.failures, challenges.retry,
+        (SELECT caa FROM evidence WHERE key = challenges.evidence)"
     };
 }
 

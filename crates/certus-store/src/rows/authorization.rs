@@ -41,6 +41,8 @@ pub(crate) struct ChallengeRow {
     pub(crate) retry: Option<i64>,
     pub(crate) failed: Option<i64>,
     pub(crate) problem: Option<String>,
+    /// The evidence's `caa`.
+    pub(crate) caa: Option<String>,
 }
 
 /// A row of `perspectives`: one hop of one.
@@ -111,7 +113,8 @@ impl ChallengeRow {
             }
             (Some(_), Some(validated), Some(key), None, None) => {
                 let rows = evidence.get(&key).map(Vec::as_slice).unwrap_or_default();
-                let evidence = Evidence { perspectives: perspectives(rows, &place)? };
+                let caa = super::caa::finding(&Place::new("evidence", &self.id), self.caa.as_deref())?;
+                let evidence = Evidence { perspectives: perspectives(rows, &place)?, caa };
                 ChallengeState::Valid { validated: Timestamp::from_unix_millis(validated), evidence }
             }
             (Some(_), None, None, Some(at), Some(problem)) => ChallengeState::Invalid {

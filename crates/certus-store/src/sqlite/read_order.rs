@@ -19,7 +19,8 @@ macro_rules! authorization {
             "SELECT authorizations.id, authorizations.version, accounts.id, authorizations.type, authorizations.value,
         authorizations.created, authorizations.expires, authorizations.deactivated, challenges.id, challenges.method,
         challenges.token, challenges.begun, challenges.validated, challenges.evidence, challenges.failed,
-        challenges.problem, authorizations.reuse, authorizations.retries, challenges.failures, challenges.retry",
+        challenges.problem, authorizations.reuse, authorizations.retries, challenges.failures, challenges.retry,
+        (SELECT caa FROM evidence WHERE key = challenges.evidence)",
             $from
         )
     };
@@ -99,7 +100,7 @@ pub(super) fn order(connection: &Connection, id: OrderId) -> Result<Option<Store
     while let Some(row) = found.next()? {
         if push(&mut rows, row)? {
             let authorization = row.get(0)?;
-            identifiers.push(IdentifierRow { kind: row.get(20)?, value: row.get(21)?, authorization });
+            identifiers.push(IdentifierRow { kind: row.get(21)?, value: row.get(22)?, authorization });
         }
     }
     let perspectives = perspectives(connection, &evidence_keys(&rows))?;
@@ -175,6 +176,7 @@ fn push(rows: &mut Vec<AuthorizationRow>, row: &Row<'_>) -> Result<bool, Fault> 
             problem: row.get(15)?,
             failures: row.get(18)?,
             retry: row.get(19)?,
+            caa: row.get(20)?,
         }),
         None => None,
     };

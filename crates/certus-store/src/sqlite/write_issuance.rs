@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::fault::Fault;
 use super::{binding, renewal, write_account, write_authority, write_job};
 use crate::operation::{OWN_INTENT_PATIENCE, Reply};
-use crate::rows::{OrderFacts, column_of, millis, version_column};
+use crate::rows::{OrderFacts, caa_list_column, column_of, millis, version_column};
 
 crate::sql! {
     FINALIZE = "UPDATE orders SET version = version + 1, finalized = ?3, public_key = ?4
@@ -31,8 +31,8 @@ crate::sql! {
         WHERE order_key IS NULL AND issued IS NULL AND retired IS NULL AND recorded < ?1";
     SERIAL_OF_CERTIFICATE = "SELECT 1 FROM certificates WHERE issuer = ?1 AND serial = ?2";
     SERIAL_OF_INTENT = "SELECT 1 FROM intents WHERE issuer = ?1 AND serial = ?2";
-    INTENT = "INSERT INTO intents (issuer, serial, tbs_sha256, order_key, shard, not_after, recorded)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    INTENT = "INSERT INTO intents (issuer, serial, tbs_sha256, order_key, shard, not_after, recorded, caa)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     INTENT_ISSUED = "UPDATE intents SET issued = ?4
         WHERE issuer = ?1 AND serial = ?2 AND order_key IS ?3 AND issued IS NULL AND retired IS NULL";
     CERTIFICATE = "INSERT INTO certificates (id, account, issuer, serial, sha256, spki_sha256, profile, shard,
@@ -89,6 +89,7 @@ fn spend(connection: &Connection, intent: &Intent, order: Option<i64>) -> Result
         intent.shard,
         millis(intent.not_after),
         millis(intent.recorded),
+        caa_list_column(&intent.caa)?,
     ])?;
     write_authority::shard(connection, issuer, intent.shard)?;
     Ok(Reply::Done)

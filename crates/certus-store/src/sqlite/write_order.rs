@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::fault::Fault;
 use super::{renewal, write_account, write_job};
 use crate::operation::{Reply, settled_challenge};
-use crate::rows::{ChallengeFacts, Place, millis, resolved_column, reuse_column, version_column};
+use crate::rows::{ChallengeFacts, Place, caa_column, millis, resolved_column, reuse_column, version_column};
 
 crate::sql! {
     OPEN_ORDER = "INSERT INTO orders (id, version, account, profile, created, expires, not_before, not_after, replaces,
@@ -37,7 +37,7 @@ crate::sql! {
         WHERE id = ?1 AND authorization_key = ?2 AND key = ?3 AND validated IS NULL AND failed IS NULL";
     CHALLENGE_WAITS = "UPDATE challenges SET failures = ?4, retry = ?5, problem = ?6
         WHERE id = ?1 AND authorization_key = ?2 AND key = ?3 AND validated IS NULL AND failed IS NULL";
-    EVIDENCE = "INSERT INTO evidence (type, value, method, validated) VALUES (?1, ?2, ?3, ?4)";
+    EVIDENCE = "INSERT INTO evidence (type, value, method, validated, caa) VALUES (?1, ?2, ?3, ?4, ?5)";
     PERSPECTIVE = "INSERT INTO perspectives (evidence, position, hop, name, url, resolver, resolved, address, port)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     CLOSE_ORDERS = "UPDATE orders SET closed = ?2 WHERE closed IS NULL
@@ -218,7 +218,8 @@ fn keep_evidence(
     evidence: &Evidence,
 ) -> Result<i64, Fault> {
     let identifier = &authorization.identifier;
-    let values = params![identifier.kind(), identifier.value(), method, validated];
+    let caa = caa_column(evidence.caa.as_ref())?;
+    let values = params![identifier.kind(), identifier.value(), method, validated, caa];
     connection.prepare_cached(EVIDENCE)?.execute(values)?;
     let key = connection.last_insert_rowid();
     for (position, perspective) in (0_i64..).zip(&evidence.perspectives) {

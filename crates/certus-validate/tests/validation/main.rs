@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod addresses;
+mod caa;
 mod dns_01;
+mod dnssec;
 mod http_01;
 mod limits;
 mod names;
@@ -20,7 +22,7 @@ use certus_ca::id::AccountId;
 use certus_ca::ports::{ValidationError, ValidationRequest, Validator};
 use certus_ca::state::{Hop, Perspective};
 use certus_pki::DnsName;
-use certus_validate::{Config, Validators};
+use certus_validate::{Config, Dnssec, Validators};
 
 use certus_testkit::name_server::NameServer;
 
@@ -37,6 +39,8 @@ fn settings(names: &NameServer, port: u16) -> Config {
     Config {
         http_port: port,
         resolvers: vec![names.address],
+        // Servers that sign have tests of their own.
+        dnssec: Dnssec::Off,
         permit: vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()],
         ..Config::default()
     }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use certus_pki::{Certificate, DnsName, KeyAlgorithm, SubjectName, random_bytes};
 use certus_signer::sync_directory;
-use certus_validate::LocalNames;
+use certus_validate::{Dnssec, LocalNames};
 use serde::Serialize;
 use tokio::net::TcpListener;
 
@@ -276,6 +276,8 @@ fn as_laboratory(mut config: Config, args: &UpArgs) -> Config {
     validation.permit.extend(addresses());
     validation.permit_identifiers.extend(addresses());
     validation.local_names = LocalNames::Localhost;
+    // A laboratory works without a network, with resolvers that sign nothing.
+    validation.dnssec = Dnssec::Off;
     if let Some(resolver) = args.resolver {
         validation.resolvers = vec![resolver];
     }

@@ -39,6 +39,10 @@ pub(super) const fn reuse() -> Period {
     Period(Duration::ZERO)
 }
 
+pub(super) fn caa() -> String {
+    certus_ca::CaaRule::default().name().to_owned()
+}
+
 pub(super) const fn backdate() -> Period {
     Period(BACKDATE)
 }
@@ -56,6 +60,7 @@ pub(super) fn profiles() -> BTreeMap<String, tables::Profile> {
             public_only: false,
             client_auth: false,
             keys: None,
+            caa: caa(),
             issuers: None,
         };
         (name.to_owned(), profile)

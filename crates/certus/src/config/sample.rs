@@ -105,6 +105,7 @@ key = "state/issuer/{issuer}.key"
 #public_only = false
 #client_auth = false
 #keys = ["P-256", "P-384", "P-521", "RSA-2048"]
+#caa = "all"
 #issuers = {{ ecdsa = "{issuer}", rsa = "{issuer}" }}
 
 #[authority.profiles.shortlived]
@@ -118,6 +119,7 @@ key = "state/issuer/{issuer}.key"
 #public_only = false
 #client_auth = false
 #keys = ["P-256", "P-384", "P-521", "RSA-2048"]
+#caa = "all"
 #issuers = {{ ecdsa = "{issuer}", rsa = "{issuer}" }}
 
 # What may be ordered. "example.com" stands for that name and all beneath it, "=example.com" for that name alone.
@@ -125,13 +127,18 @@ key = "state/issuer/{issuer}.key"
 # The only names that are certified; none leaves all. And names that are not, even so, nor by a wildcard.
 #permit_names = []
 #deny_names = []
-# Domains of your own that the public DNS does not know, such as "corp": a profile with public_only certifies them too.
+# Domains of your own that the public DNS does not know, such as "corp": a profile with public_only certifies them too, one
+# with caa = "except-internal" asks for no CAA records of their names, and they need not stand the test of DNSSEC.
 #internal_domains = []
 # Addresses that are not public and may be certified nevertheless, such as "10.0.0.0/8"; to be validated they must be in
 # permit below as well.
 #permit_addresses = []
 # Addresses that are never certified.
 #deny_addresses = []
+
+# The names by which CAA records (RFC 8659) name this authority; none leaves the host of external_url.
+#[authority.caa]
+#identities = []
 
 # How control of a name or address is seen.
 #[authority.validation]
@@ -145,6 +152,10 @@ key = "state/issuer/{issuer}.key"
 # never may. Loopback and link-local must be named by themselves ("127.0.0.0/8").
 #permit = []
 #deny = []
+# Answers must stand the test of DNSSEC: signed, or provably unsigned. trust_anchors = "FILE" names a file of DNSKEY records:
+# keys of the root in place of the built-in ones, or of zones beneath, which then must be signed. "off" believes everything:
+# only where the resolvers give no signatures, as certus ca check finds out.
+#dnssec = "on"
 #timeout = "10s"
 #max_redirects = 10
 #max_body = "1 KiB"

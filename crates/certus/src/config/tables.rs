@@ -56,6 +56,8 @@ pub(super) struct Authority {
     #[serde(default)]
     pub(super) identifiers: Identifiers,
     #[serde(default)]
+    pub(super) caa: Caa,
+    #[serde(default)]
     pub(super) validation: Validation,
     #[serde(default)]
     pub(super) limits: Limits,
@@ -147,7 +149,15 @@ pub(super) struct Profile {
     #[serde(default)]
     pub(super) client_auth: bool,
     pub(super) keys: Option<Vec<String>>,
+    #[serde(default = "defaults::caa")]
+    pub(super) caa: String,
     pub(super) issuers: Option<ByKey>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Caa {
+    pub(super) identities: Vec<String>,
 }
 
 /// The issuer for each kind of key.
@@ -165,6 +175,8 @@ pub(super) struct Validation {
     pub(super) https_port: u16,
     pub(super) tls_alpn_port: u16,
     pub(super) resolvers: Vec<SocketAddr>,
+    pub(super) dnssec: Switch,
+    pub(super) trust_anchors: Option<PathBuf>,
     pub(super) permit: Vec<Network>,
     pub(super) deny: Vec<Network>,
     pub(super) timeout: Period,
@@ -180,6 +192,8 @@ impl Default for Validation {
             https_port: built_in.https_port,
             tls_alpn_port: built_in.tls_alpn_port,
             resolvers: built_in.resolvers,
+            dnssec: Switch::On,
+            trust_anchors: None,
             permit: built_in.permit.into_iter().map(Network).collect(),
             deny: built_in.deny.into_iter().map(Network).collect(),
             timeout: Period(built_in.timeout),
@@ -187,6 +201,14 @@ impl Default for Validation {
             max_body: Size(built_in.max_body_bytes),
         }
     }
+}
+
+/// Something that is done or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Switch {
+    On,
+    Off,
 }
 
 #[derive(Deserialize)]

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use certus_validate::Dnssec;
+
 use super::*;
 
 fn minimal() -> String {
@@ -95,6 +97,10 @@ fn every_setting_is_in_the_sample() {
         "permit_addresses",
         "deny_addresses",
         "public_only",
+        "caa",
+        "identities",
+        "dnssec",
+        "trust_anchors",
         "passphrase_file",
         "credential",
         "passfile",
@@ -112,6 +118,28 @@ fn paths_begin_at_the_file() {
     let text = minimal().replace("chain = \"a.pem\"", "chain = \"a.pem\"\nalternate_chains = [\"b.pem\", \"/c.pem\"]");
     let alternates = &parse(&text).unwrap().issuers["one"].alternate_chains;
     assert_eq!(alternates.as_slice(), [Path::new("/etc/certus/b.pem"), Path::new("/c.pem")]);
+}
+
+#[test]
+fn the_authority_is_its_host_in_caa_records_unless_it_says_otherwise() {
+    let identities = |text: &str| {
+        let config = parse(text).unwrap();
+        config.service.caa_identities.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(identities(&minimal()), ["ca.example"]);
+    assert_eq!(identities(&minimal().replace("ca.example", "192.0.2.1")), [""; 0]);
+    let set = format!("{}[authority.caa]\nidentities = [\"CA.example.net\", \"ca.example.org\"]\n", minimal());
+    assert_eq!(identities(&set), ["ca.example.net", "ca.example.org"]);
+}
+
+#[test]
+fn dnssec_is_on_unless_it_is_said_to_be_off() {
+    let dnssec = |text: &str| parse(text).unwrap().validation.dnssec;
+    assert!(matches!(dnssec(&minimal()), Dnssec::Validate(_)));
+    assert!(matches!(dnssec(&format!("{}[authority.validation]\ntimeout = \"9s\"\n", minimal())), Dnssec::Validate(_)));
+    assert!(matches!(dnssec(&format!("{}[authority.validation]\ndnssec = \"off\"\n", minimal())), Dnssec::Off));
+    let internal = format!("{}[authority.identifiers]\ninternal_domains = [\"corp\"]\n", minimal());
+    assert_eq!(parse(&internal).unwrap().validation.internal_domains[0].as_str(), "corp");
 }
 
 #[test]
@@ -153,6 +181,20 @@ fn what_is_wrong_is_named_with_its_line() {
             "[authority.identifiers]: deny_names \"*.a.example\"",
         ),
         (format!("{minimal}[authority.validation]\ntimeout = 10\n"), "whole number and its unit: \"30s\""),
+        (
+            format!("{minimal}[authority.profiles.classic]\nlifetime = \"9d\"\ncaa = \"never\"\n"),
+            "[authority.profiles.classic]: caa is \"all\" or \"except-internal\", not \"never\"",
+        ),
+        (format!("{minimal}[authority.caa]\nidentities = [\"a b\"]\n"), "[authority.caa]: identities \"a b\""),
+        (format!("{minimal}[authority.validation]\ndnssec = \"no\"\n"), "unknown variant `no`"),
+        (
+            format!("{minimal}[authority.validation]\ndnssec = \"off\"\ntrust_anchors = \"root.key\"\n"),
+            "of no use with dnssec = \"off\"",
+        ),
+        (
+            format!("{minimal}[authority.validation]\ntrust_anchors = \"nowhere.key\"\n"),
+            "trust_anchors /etc/certus/nowhere.key: ",
+        ),
         (
             format!("{minimal}[authority.profiles.classic]\nlifetime = \"9d\"\npolicies = [\"one\"]\n"),
             "\"one\" is no object identifier",

@@ -41,8 +41,9 @@ impl Authority {
         let text = text.replacen("[authority]\n", &format!("[authority]\n{settings}"), 1);
         let settings = format!(
             "\n[authority.validation]\nhttp_port = {http_01_port}\ntls_alpn_port = {tls_alpn_01_port}\n\
-             resolvers = [\"{}\"]\npermit = [\"127.0.0.0/8\"]\n",
-            names.address
+             resolvers = [\"{}\"]\ntrust_anchors = \"{}\"\npermit = [\"127.0.0.0/8\"]\n",
+            names.address,
+            names.anchors.display()
         );
         let file = dir.join("certus.toml");
         std::fs::write(&file, text + &settings).unwrap();

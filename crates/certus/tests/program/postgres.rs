@@ -24,7 +24,8 @@ async fn two_authorities_on_one_database_serve_one_client() {
     let resolver = NameServer::with(&[(name, &[IpAddr::V4(Ipv4Addr::LOCALHOST)])]);
     let first = Site::new(&["--store", &url]);
     first.edit("\"127.0.0.1:1\"", &format!("\"{}\"", resolver.address));
-    let permit = format!("timeout = \"1s\"\nhttp_port = {}\npermit = [\"127.0.0.0/8\"]\n", target.port());
+    let permit =
+        format!("timeout = \"1s\"\nhttp_port = {}\npermit = [\"127.0.0.0/8\"]\ndnssec = \"off\"\n", target.port());
     first.edit("timeout = \"1s\"\n", &permit);
     // The second node: the same settings and keys, in a state directory and at ports of its own.
     let second = Site::twin(&first);

@@ -42,6 +42,8 @@ pub(crate) async fn an_order_gets_its_certificate(subject: &Subject) {
     let evidence = "SELECT count(*) FROM certificate_evidence JOIN perspectives
         ON perspectives.evidence = certificate_evidence.evidence";
     assert_eq!(subject.tables.number(evidence), 6, "two names, seen from two places, from one by a redirect");
+    let caa = "SELECT count(*) FROM intents WHERE caa LIKE '%ca.example%'";
+    assert_eq!(subject.tables.number(caa), 1, "what CAA said before signing");
     let again = store.complete_issuance(lease, Version(3), &complete, &certificate, audit()).await;
     assert!(matches!(again, Err(StoreError::LeaseLost)), "the job has ended: {again:?}");
 }

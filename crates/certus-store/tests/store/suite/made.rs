@@ -12,7 +12,8 @@ use certus_ca::ports::{Process, Store, Stored};
 use certus_ca::rate_limits::Charges;
 use certus_ca::state::authorization::Begun;
 use certus_ca::state::{
-    Account, Authorization, Evidence, Hop, Intent, IssuedCertificate, Order, Perspective, ValidatedControl,
+    Account, Authorization, CaaAnswer, CaaFinding, CaaRecord, Evidence, Hop, Intent, IssuedCertificate, Order,
+    Perspective, Security, ValidatedControl,
 };
 use certus_pki::{DnsName, KeyAlgorithm, KeyPair, PublicKey, SerialNumber, SubjectName, Timestamp};
 
@@ -91,7 +92,21 @@ pub(crate) fn evidence() -> Evidence {
             Perspective { name: "primary".into(), hops: vec![hop("example.org", 10), hop("www.example.org", 11)] },
             Perspective { name: "far".into(), hops: vec![far] },
         ],
+        caa: Some(finding("www.example.org")),
     }
+}
+
+/// CAA records above that name, with octets that are no text.
+pub(crate) fn finding(name: &str) -> CaaFinding {
+    let record = CaaRecord { flags: 128, tag: "issue".into(), value: b"ca.example; a=\"\x00\xff".to_vec() };
+    let answer = CaaAnswer {
+        name: DnsName::parse(name).unwrap(),
+        domain: Some(DnsName::parse("org").unwrap()),
+        records: vec![record.clone(), CaaRecord { flags: 0, ..record }],
+        resolver: "192.0.2.53:53".into(),
+        security: Security::Secure,
+    };
+    CaaFinding { asked: NOW, answer }
 }
 
 pub(crate) fn problem() -> Problem {
@@ -174,6 +189,7 @@ pub(crate) fn intent(order: Option<OrderId>) -> Intent {
         shard: 3,
         not_after: NOW + WEEK,
         recorded: NOW,
+        caa: vec![finding("example.org")],
     }
 }
 

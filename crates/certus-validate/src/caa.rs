@@ -1,0 +1,108 @@
+//! Finds the relevant CAA record set of a name (RFC 8659 section 3): its own, or that of the nearest name above it.
+//!
+//! Deliberately absent: what the records mean. Whatever is no answer is a failure, never "none".
+
+use certus_acme::ProblemKind;
+use certus_ca::ports::ValidationError;
+use certus_ca::state::{CaaAnswer, CaaRecord, Security};
+use certus_pki::DnsName;
+use hickory_proto::op::{DnsResponse, Message};
+use hickory_proto::rr::{Name, RData, RecordType};
+use hickory_resolver::net::{DnsError, NetError};
+use tokio::time::Instant;
+
+use crate::answer::{Answer, Step};
+use crate::dns::Dns;
+use crate::dnssec::Wanted;
+use crate::failure::failed;
+
+/// The labels of a name that is looked up, each of which may cost a question: more than any name in use has, few enough to
+/// be asked for one after the other within one validation's time.
+const MAX_LABELS: usize = 40;
+/// The octets of a record set that are taken in: hundreds of records. They are kept with every certificate.
+const MAX_OCTETS: usize = 16 * 1024;
+
+/// Climbs from a name to the first set that is not empty.
+pub(crate) async fn find(dns: &Dns, name: &DnsName, deadline: Instant) -> Result<CaaAnswer, ValidationError> {
+    let mut answer = CaaAnswer {
+        name: name.clone(),
+        domain: None,
+        records: Vec::new(),
+        resolver: dns.asked().to_owned(),
+        security: Security::Secure,
+    };
+    if dns.answers_itself(name)? {
+        return Ok(CaaAnswer { resolver: "local".to_owned(), security: Security::Unchecked, ..answer });
+    }
+    let labels = name.as_str().split('.').count();
+    if labels > MAX_LABELS {
+        let detail = format!("{name} has {labels} labels; CAA is looked up for names of {MAX_LABELS} at most");
+        return Err(failed(ProblemKind::Caa, detail));
+    }
+    for domain in tree(name) {
+        match dns.caa(&domain, deadline).await? {
+            Err(absence) => answer.security = answer.security.min(absence.security),
+            Ok(found) => {
+                answer.security = answer.security.min(found.security);
+                answer.records = records(&domain, found)?;
+                answer.domain = Some(domain);
+                return Ok(answer);
+            }
+        }
+    }
+    Ok(answer)
+}
+
+/// What an answer, as it comes over the network and without DNSSEC, says of the CAA records at a name; none when it leads to
+/// another name or says that there are none. This is the first thing that a stranger's octets go through.
+///
+/// # Errors
+///
+/// Why it is no answer.
+pub fn read_caa(name: &DnsName, octets: &[u8]) -> Result<Vec<CaaRecord>, String> {
+    let question = Name::from_ascii(format!("{name}.")).map_err(|error| error.to_string())?;
+    let message = Message::from_vec(octets).map_err(|error| error.to_string())?;
+    let response = DnsResponse::from_message(message).map_err(|error| error.to_string())?;
+    let answer = DnsError::from_response(response).map_err(NetError::from);
+    match Step::of(&question, RecordType::CAA, answer, Wanted::Nothing) {
+        Ok(Step::Found(found)) => records(name, found).map_err(|error| error.to_string()),
+        Ok(Step::Alias { .. } | Step::Absent(_)) => Ok(Vec::new()),
+        Err(failure) => Err(failure.sentence(name.as_str(), RecordType::CAA)),
+    }
+}
+
+/// A name and those above it, without the root.
+fn tree(name: &DnsName) -> impl Iterator<Item = DnsName> {
+    let parent = |name: &DnsName| name.as_str().split_once('.').and_then(|(_, rest)| DnsName::parse(rest).ok());
+    std::iter::successors(Some(name.clone()), parent)
+}
+
+fn records(domain: &DnsName, found: Answer) -> Result<Vec<CaaRecord>, ValidationError> {
+    let records: Vec<CaaRecord> = found
+        .records
+        .into_iter()
+        .filter_map(|record| {
+            let RData::CAA(caa) = record else { return None };
+            Some(CaaRecord { flags: caa.flags(), tag: caa.tag, value: caa.value })
+        })
+        .collect();
+    let octets: usize = records.iter().map(|record| record.tag.len() + record.value.len()).sum();
+    if octets > MAX_OCTETS {
+        let detail = format!("the CAA records of {domain} have {octets} octets; {MAX_OCTETS} are taken in");
+        return Err(failed(ProblemKind::Caa, detail));
+    }
+    Ok(records)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tree_ends_below_the_root() {
+        let climbed =
+            |name: &str| tree(&DnsName::parse(name).unwrap()).map(|name| name.to_string()).collect::<Vec<_>>();
+        assert_eq!(climbed("www.a.example"), ["www.a.example", "a.example", "example"]);
+        assert_eq!(climbed("example"), ["example"]);
+    }
+}
