@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use certus_testkit::{Fault, Http01Target, ReadyFile};
+use serde_json::Value;
 
 /// How long a start may take on a machine that is busy with other tests.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -75,26 +76,17 @@ impl Laboratory {
         (running, answered)
     }
 
-    /// Has a running authority block a key (SHA-256 of its subjectPublicKeyInfo, hexadecimal). Says whether it was told that
-    /// it did.
-    pub(crate) async fn block_key(&self, sha256: &str) -> bool {
+    /// What an operator says to the running authority; its answer, unless it died of it.
+    pub(crate) async fn operate(&self, words: &[&str]) -> Option<Value> {
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_certus-chaos"));
-        command.args(["--", "ca", "keys", "block", "--sha256", sha256, "--dir"]).arg(self.dir.join("lab"));
-        command.output().await.unwrap().status.success()
-    }
-
-    /// Has a running authority clear a key of a limit. Says whether it was told that it did.
-    pub(crate) async fn clear_limit(&self, limit: &str, key: &str) -> bool {
-        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_certus-chaos"));
-        command.args(["--", "ca", "limits", "clear", limit, key, "--dir"]).arg(self.dir.join("lab"));
-        command.output().await.unwrap().status.success()
+        command.args(["--", "ca"]).args(words).arg("--json").arg("--dir").arg(self.dir.join("lab"));
+        let output = command.output().await.unwrap();
+        output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
     }
 
     /// How many certificates a running authority has counted for each set of names.
     pub(crate) async fn counted(&self) -> BTreeMap<String, u64> {
-        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_certus-chaos"));
-        command.args(["--", "ca", "limits", "--all", "--limit", "1000", "--json", "--dir"]).arg(self.dir.join("lab"));
-        let shown: serde_json::Value = serde_json::from_slice(&command.output().await.unwrap().stdout).unwrap();
+        let shown = self.operate(&["limits", "--all", "--limit", "1000"]).await.unwrap();
         assert!(shown["next"].is_null(), "there is more: {shown}");
         let of_sets =
             shown["keys"].as_array().unwrap().iter().filter(|key| key["name"] == "certificates_per_exact_set");

@@ -10,9 +10,8 @@ use certus_testkit::{COMMIT_POINTS, Fault, ReadyFile};
 use crate::laboratory::{Laboratory, Running};
 use crate::ledger::{GiveUp, Ledger, signer_and_store_agree};
 
-/// What no client leads to: certificates are loaded by tests and benchmarks alone, keys of external account binding are made
-/// by operators.
-const NEVER: &[&str] = &["load_certificates", "create_binding_key", "revoke_binding_key"];
+/// What nobody leads to: certificates are loaded by tests and benchmarks alone.
+const NEVER: &[&str] = &["load_certificates"];
 
 /// Commit points that only a first start reaches: each has a laboratory of its own.
 const FIRST_START: &[&str] = &["write_setting", "publish_crl"];
@@ -54,9 +53,16 @@ async fn lead_to(
         "fail_issuance" => ledger.drive_unsigned(ready, &laboratory.target, name).await,
         "release_job" => ledger.drive_in_doubt(ready, name, GiveUp::No).await,
         "drop_job" => ledger.drive_in_doubt(ready, name, GiveUp::Yes).await,
-        "block_key" => laboratory.block_key(&"5a".repeat(32)).await,
+        "block_key" => laboratory.operate(&["keys", "block", "--sha256", &"5a".repeat(32)]).await.is_some(),
+        "create_binding_key" => laboratory.operate(&["eab", "create"]).await.is_some(),
+        "revoke_binding_key" => {
+            let made = laboratory.operate(&["eab", "create"]).await.unwrap();
+            laboratory.operate(&["eab", "revoke", made["kid"].as_str().unwrap()]).await.is_some()
+        }
         // Of what everybody here has spent.
-        "clear_limit" => laboratory.clear_limit("new_accounts_per_address", "127.0.0.1").await,
+        "clear_limit" => {
+            laboratory.operate(&["limits", "clear", "new_accounts_per_address", "127.0.0.1"]).await.is_some()
+        }
         "retire_process" => {
             running.ask_to_end();
             false

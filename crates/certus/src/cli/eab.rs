@@ -76,7 +76,7 @@ pub(crate) struct ListArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-No account is made with it any more, and accounts that were order and obtain nothing from now on.
+No account is made with it any more; those that were order and obtain nothing from now on.
 Their certificates stay as they are.
 
 Example:

@@ -38,7 +38,7 @@ async fn keys_are_made_listed_and_revoked() {
     let url = format!("https://localhost:{}/directory", site.port);
     let client = TestClient::connect(&url, &root, KeyAlgorithm::EcP256).await.unwrap();
     let refused = format!("{:?}", client.new_account().await.unwrap_err());
-    assert!(refused.contains("ExternalAccountRequired"), "{refused}");
+    assert!(refused.contains("externalAccountRequired"), "{refused}");
     assert_eq!(running.end(), Some(0));
     let files = [site.state("certus.db"), site.state("certus.db-wal"), site.dir.with_extension("log")];
     for (file, secret) in files.iter().flat_map(|file| [(file, mac), (file, other.as_str())]) {
