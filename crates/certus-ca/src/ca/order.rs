@@ -4,7 +4,7 @@ use certus_acme::order::NewOrder;
 use certus_acme::{Identifier, ProblemKind};
 use certus_pki::{Timestamp, Validity};
 
-use super::{Ca, account_event};
+use super::{Ca, account_event, retry_conflicts};
 use crate::audit::Action;
 use crate::error::CaError;
 use crate::id::{OrderId, RequestId};
@@ -30,7 +30,8 @@ impl Ca {
     ) -> Result<OrderAndAuthorizations, CaError> {
         // To its end, whoever leaves: what is on its way to the store is counted until it is there.
         let (ca, account, wish) = (self.clone(), account.clone(), wish.clone());
-        self.inner().work.to_its_end(async move { ca.open_order(request, &account, &wish).await }).await
+        let operation = async move { retry_conflicts!(ca.open_order(request, &account, &wish).await) };
+        self.inner().work.to_its_end(operation).await
     }
 
     async fn open_order(
