@@ -182,7 +182,8 @@ pub enum IntentOutcome {
 /// Durable state.
 ///
 /// What takes [`Charges`] judges them in the transaction of its write: refused with [`StoreError::Limited`] when a bucket is
-/// full, spent when the write takes effect. Nothing is spent by what was refused, whatever for.
+/// full, spent when the write takes effect. Nothing is spent by what was refused, whatever for. `Conflict` also when the bucket was
+/// full of what came to nothing just then.
 #[async_trait]
 pub trait Store: Debug + Send + Sync {
     // --- accounts -------------------------------------------------------------------------------------------------

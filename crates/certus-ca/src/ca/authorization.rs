@@ -26,7 +26,8 @@ impl Ca {
         wish: &NewAuthorization,
     ) -> Result<Authorization, CaError> {
         let (ca, account, wish) = (self.clone(), account.clone(), wish.clone());
-        self.inner().work.to_its_end(async move { ca.open_authorization(request, &account, &wish).await }).await
+        let operation = async move { retry_conflicts!(ca.open_authorization(request, &account, &wish).await) };
+        self.inner().work.to_its_end(operation).await
     }
 
     async fn open_authorization(

@@ -4,15 +4,14 @@ use certus_acme::order::NewOrder;
 use certus_acme::{Identifier, ProblemKind};
 use certus_pki::{Timestamp, Validity};
 
-use super::renewal::already_replaced;
-use super::{Ca, account_event};
+use super::{Ca, account_event, retry_conflicts};
 use crate::audit::Action;
 use crate::error::CaError;
 use crate::id::{OrderId, RequestId};
 use crate::issuers::{Issuers, ProfileRule};
 use crate::limits;
 use crate::policy;
-use crate::ports::{OrderAndAuthorizations, OrderPage, StoreError, Stored};
+use crate::ports::{OrderAndAuthorizations, OrderPage, Stored};
 use crate::rate_limits::Counting;
 use crate::state::{Account, Authorization, Order};
 
@@ -32,7 +31,8 @@ impl Ca {
     ) -> Result<OrderAndAuthorizations, CaError> {
         // To its end, whoever leaves: what is on its way to the store is counted until it is there.
         let (ca, account, wish) = (self.clone(), account.clone(), wish.clone());
-        self.inner().work.to_its_end(async move { ca.open_order(request, &account, &wish).await }).await
+        let operation = async move { retry_conflicts!(ca.open_order(request, &account, &wish).await) };
+        self.inner().work.to_its_end(operation).await
     }
 
     async fn open_order(
@@ -100,11 +100,9 @@ impl Ca {
         let unproven = new.iter().map(|one| &one.identifier);
         let (counting, overrides) = (Counting::of(&order), &account.overrides);
         let charges = self.inner().limits.for_order(account.id, overrides, &order.identifiers, unproven, counting, now);
-        match store.open_order(&order, &new, &charges, audit).await {
-            // Another order for the same certificate came in between.
-            Err(StoreError::Conflict) if order.replaces.is_some() => return Err(already_replaced()),
-            kept => kept.map_err(|error| CaError::from(error).about(&order.identifiers))?,
-        }
+        // In conflict also with another order for the same certificate; the next look finds it.
+        let kept = store.open_order(&order, &new, &charges, audit).await;
+        kept.map_err(|error| CaError::from(error).about(&order.identifiers))?;
         Ok(OrderAndAuthorizations { order, authorizations })
     }
 

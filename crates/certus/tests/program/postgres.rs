@@ -15,6 +15,54 @@ fn status(answer: &Answer) -> String {
     answer.json::<serde_json::Value>().unwrap()["status"].as_str().unwrap().to_owned()
 }
 
+// conformance: 8555-6.6-04
+#[tokio::test(flavor = "multi_thread")]
+async fn two_authorities_on_one_database_share_a_limit() {
+    const NUMBER: usize = 5;
+    let server = PostgresServer::start().unwrap();
+    let url = server.create_database("shared").unwrap();
+    let first = Site::new(&["--store", &url]);
+    first.edit("#[authority.limits]", "[authority.limits]");
+    let built_in = "#new_orders_per_account = { count = 3000, period = \"3h\" }";
+    first.edit(built_in, &format!("new_orders_per_account = {{ count = {NUMBER}, period = \"1d\" }}"));
+    let second = Site::twin(&first);
+    let nodes = [first.serve(), second.serve()];
+    let url = format!("https://localhost:{}/directory", first.port);
+    let key = KeyPair::generate(KeyAlgorithm::EcP256).unwrap();
+    let reach = async |port: u16| {
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let http = RawHttp::trusting(&first.root_pem()).unwrap().dialling(address);
+        let client = TestClient::with_key(http, &url, key.clone()).await.unwrap();
+        client.new_account().await.unwrap();
+        client
+    };
+    let clients = [reach(first.port).await, reach(second.port).await];
+    let wish = serde_json::json!({ "identifiers": [{ "type": "dns", "value": "a.example" }] });
+    let ask = async |client: &TestClient| {
+        let mut statuses = Vec::new();
+        for _ in 0..10 {
+            statuses.push(client.post(&client.directory().new_order, &wish).await.unwrap().status);
+        }
+        statuses
+    };
+    let (at_first, at_second) = tokio::join!(ask(&clients[0]), ask(&clients[1]));
+    let statuses = [at_first, at_second].concat();
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), NUMBER, "{statuses:?}");
+    assert!(statuses.iter().all(|status| [201, 429].contains(status)), "{statuses:?}");
+    // What one node clears, and the number one sets, holds on the other.
+    let account = clients[0].account_url().unwrap().rsplit('/').next().unwrap().to_owned();
+    let name = "new_orders_per_account";
+    run(&mut second.ca(&["limits", "override", &account, name, "--count", "7"])).well();
+    run(&mut second.ca(&["limits", "clear", name, &account])).well();
+    for number in 0..8 {
+        let answer = clients[0].post(&clients[0].directory().new_order, &wish).await.unwrap();
+        assert_eq!(answer.status, if number < 7 { 201 } else { 429 }, "{number}");
+    }
+    for node in nodes {
+        assert_eq!(node.end(), Some(0));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_authorities_on_one_database_serve_one_client() {
     let server = PostgresServer::start().unwrap();
