@@ -53,9 +53,9 @@ pub(crate) async fn find(dns: &Dns, name: &DnsName, deadline: Instant) -> Result
     Ok(answer)
 }
 
-/// What an answer, as it comes over the network and without DNSSEC, says of the CAA records at a name.
+/// What an answer says of the CAA records at a name, as it comes over the network and without DNSSEC.
 ///
-/// None when it leads to another name or says that there are none. The first thing that a stranger's octets go through.
+/// None when it leads to another name or says that there are none.
 ///
 /// # Errors
 ///
