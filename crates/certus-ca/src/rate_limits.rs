@@ -2,7 +2,7 @@
 //!
 //! Each is a bucket by the generic cell rate algorithm ([`gcra`]), of which the store keeps one time and nothing else.
 //! [`charge`] says what a write costs; the store judges and keeps it in the transaction of that write, so that nodes share
-//! the buckets and what is refused costs nothing. [`subject`] says whose a bucket is, [`refusal`] what a client is told.
+//! the buckets and what is refused costs nothing. `subject` says whose a bucket is, `refusal` what a client is told.
 //!
 //! Where each is judged:
 //!

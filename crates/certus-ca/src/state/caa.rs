@@ -1,6 +1,6 @@
 //! What the DNS says about who may certify a name (RFC 8659).
 //!
-//! Deliberately absent: what follows from it ([`crate::policy`] judges) and how it was asked for (the validator).
+//! Deliberately absent: what follows from it (`crate::policy` judges) and how it was asked for (the validator).
 
 use std::fmt;
 
