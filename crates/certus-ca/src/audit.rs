@@ -63,6 +63,8 @@ actions! {
     AccountLimitSet => "account.limit-set";
     /// An account was deactivated by its owner.
     AccountDeactivated => "account.deactivated";
+    /// An account was revoked by an operator.
+    AccountRevoked => "account.revoked";
     /// A key of external account binding was made.
     BindingKeyMade => "binding-key.made";
     /// A key of external account binding was revoked.

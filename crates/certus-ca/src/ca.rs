@@ -224,6 +224,11 @@ pub(crate) fn own_event(at: Timestamp, action: Action, object: impl Into<String>
     AuditEvent { at, actor: Actor::Authority, action, object: object.into(), request: None }
 }
 
+/// An entry for what the person of that user id does.
+pub(crate) fn by_operator(at: Timestamp, uid: u32, action: Action, object: impl ToString) -> AuditEvent {
+    AuditEvent { at, actor: Actor::Operator { uid }, action, object: object.to_string(), request: None }
+}
+
 /// An entry for what an account does.
 pub(crate) fn account_event(
     at: Timestamp,

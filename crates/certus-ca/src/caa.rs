@@ -68,7 +68,7 @@ impl Ca {
         if finding.answer.name != *name {
             return Err(ValidationError::Failed(confused(&[identifier.clone()].into(), &BTreeSet::new())));
         }
-        match self.judge_caa(identifier, &finding, method, &self.inner().account_urls.of_account(account)) {
+        match self.judge_caa(identifier, &finding, Some(method), &self.inner().account_urls.of_account(account)) {
             None => Ok(Some(finding)),
             Some(refusal) => Err(ValidationError::Failed(together(vec![refusal]))),
         }
@@ -113,11 +113,14 @@ impl Ca {
 
     /// What CAA says of a name, from its validation if that is recent enough.
     async fn caa_now(&self, name: &DnsName, authorization: &Authorization) -> Result<Found, ValidationError> {
+        if authorization.vouched {
+            return Ok(Found { method: None, finding: self.ask_caa(name).await?, anew: true });
+        }
         let Some((method, _, evidence)) = authorization.proof() else {
             let problem = Problem::new(ProblemKind::Unauthorized, format!("{name} is not validated; order anew"));
             return Err(ValidationError::Failed(problem));
         };
-        let now = self.now();
+        let (now, method) = (self.now(), Some(method));
         let fresh = |finding: &&CaaFinding| finding.asked <= now && now < finding.asked + limits::CAA_FRESH;
         match evidence.caa.as_ref().filter(fresh) {
             Some(kept) => Ok(Found { method, finding: kept.clone(), anew: false }),
@@ -135,7 +138,7 @@ impl Ca {
         &self,
         identifier: &Identifier,
         finding: &CaaFinding,
-        method: ChallengeType,
+        method: Option<ChallengeType>,
         account_urls: &[String],
     ) -> Option<Subproblem> {
         let identities = &self.service().caa_identities;
@@ -150,9 +153,9 @@ impl Ca {
     }
 }
 
-/// What CAA says of one name, and how control of that name was seen.
+/// What CAA says of one name, and how control of that name was seen, if it had to be.
 struct Found {
-    method: ChallengeType,
+    method: Option<ChallengeType>,
     finding: CaaFinding,
     anew: bool,
 }

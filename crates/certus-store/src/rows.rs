@@ -20,6 +20,7 @@ use data_encoding::BASE64URL_NOPAD;
 pub(crate) use account::{AccountRow, limits_column};
 pub(crate) use authorization::{
     AuthorizationRow, ChallengeFacts, ChallengeRow, PerspectiveRow, evidence_keys, resolved_column, reuse_column,
+    settled_column,
 };
 pub(crate) use binding::{BindingRow, scope_columns};
 pub(crate) use caa::{caa_column, caa_list_column};

@@ -65,6 +65,7 @@ impl Cli {
                 CaCommand::Limits(args) => args.json(),
                 CaCommand::Revoke(args) => args.at.json,
                 CaCommand::Keys { command: KeysCommand::Block(args) } => args.at.json,
+                CaCommand::Accounts { command: AccountsCommand::Revoke(args) } => args.at.json,
             },
         }
     }
@@ -134,6 +135,32 @@ Example:
         #[command(subcommand)]
         command: KeysCommand,
     },
+    /// Accounts that may do nothing any more
+    Accounts {
+        #[command(subcommand)]
+        command: AccountsCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountsCommand {
+    /// Revokes an account for ever; its certificates stay
+    Revoke(RevokeAccountArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Whatever the account asks for from now on is refused, and orders that wait come to nothing. Revoke its certificates with:
+certus ca revoke. That its owner makes another account is prevented by: certus ca keys block, or certus ca eab revoke.
+
+Example:
+  certus ca accounts revoke https://ca.example/acme/acct/eJ3WcGgqlMs-ZNFNIvIBVA")]
+pub(crate) struct RevokeAccountArgs {
+    #[command(flatten)]
+    pub(crate) at: AtArgs,
+    /// Its URL, or the last part of it
+    #[arg(value_name = "ACCOUNT")]
+    pub(crate) account: String,
 }
 
 #[derive(Debug, Subcommand)]

@@ -16,7 +16,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use crate::cli::{CaCommand, Cli, Command, KeysCommand, SurroundingArgs};
+use crate::cli::{AccountsCommand, CaCommand, Cli, Command, KeysCommand, SurroundingArgs};
 use crate::compose::{Hooks, Surroundings};
 use crate::exit::Exit;
 
@@ -37,6 +37,7 @@ pub(crate) fn run(cli: Cli, hooks: Hooks) -> anyhow::Result<Exit> {
                 CaCommand::Certificates(args) => certificates::run(&args).await,
                 CaCommand::Revoke(args) => revoke::revoke(&args).await,
                 CaCommand::Keys { command: KeysCommand::Block(args) } => revoke::block(&args).await,
+                CaCommand::Accounts { command: AccountsCommand::Revoke(args) } => revoke::account(&args).await,
                 CaCommand::Eab { command } => eab::run(&command).await,
                 CaCommand::Renewals { command } => renewals::run(&command).await,
                 CaCommand::Limits(args) => limits::run(&args).await,

@@ -2,7 +2,7 @@
 //!
 //! Whoever runs the authority may ask, and root. Nothing here opens the store beside it.
 
-mod revoking;
+pub(crate) mod revoking;
 
 use std::io;
 use std::time::Duration;
@@ -63,6 +63,11 @@ pub(crate) enum Request {
     BlockKey {
         /// SHA-256 of its subjectPublicKeyInfo, hexadecimal.
         spki_sha256: String,
+    },
+    /// Revokes an account.
+    RevokeAccount {
+        /// Its URL, or the last part of it.
+        account: String,
     },
     /// Keys of external account binding.
     Eab(eab::Ask),
@@ -163,6 +168,9 @@ impl Told {
             }
             Request::BlockKey { spki_sha256 } => {
                 revoking::block(&self.ca, user, &spki_sha256).await.map(serde_json::to_value)
+            }
+            Request::RevokeAccount { account } => {
+                revoking::revoke_account(&self.ca, user, &account).await.map(serde_json::to_value)
             }
             Request::Renewals(ask) => renewals::answer(&self.ca, user, ask).await.map(Ok),
             Request::Limits(ask) => rate_limits::answer(&self.ca, user, ask).await.map(Ok),

@@ -45,6 +45,7 @@ pub(crate) struct Wish {
     pub(crate) quota: Option<u64>,
     pub(crate) expires_seconds: Option<u64>,
     pub(crate) single_use: bool,
+    pub(crate) pre_authorize: bool,
 }
 
 /// A key that was just made.
@@ -101,6 +102,8 @@ pub(crate) struct Key {
     pub(crate) quota: Option<u64>,
     pub(crate) expires: Option<String>,
     pub(crate) single_use: bool,
+    /// Whether its accounts need not prove control of the names above.
+    pub(crate) pre_authorizes: bool,
     pub(crate) created: String,
     pub(crate) revoked: Option<String>,
     pub(crate) accounts: u64,
@@ -110,7 +113,7 @@ pub(crate) struct Key {
 impl Key {
     fn of(BindingEntry { key, used }: BindingEntry, now: Timestamp) -> Self {
         let usable = key.refuses_accounts(used, now).is_none();
-        let BindingScope { names, suffixes, profiles, quota, expires, single_use } = key.scope;
+        let BindingScope { names, suffixes, profiles, quota, expires, single_use, vouches } = key.scope;
         Self {
             kid: key.id.to_string(),
             usable,
@@ -120,6 +123,7 @@ impl Key {
             quota,
             expires: expires.map(Timestamp::rfc3339),
             single_use,
+            pre_authorizes: vouches,
             created: key.created.rfc3339(),
             revoked: key.revoked.map(Timestamp::rfc3339),
             accounts: used.accounts,
@@ -146,7 +150,7 @@ pub(crate) async fn answer(ca: &Ca, uid: u32, directory_url: &str, ask: Ask) -> 
 }
 
 async fn create(ca: &Ca, uid: u32, directory_url: &str, wish: Wish) -> anyhow::Result<Made> {
-    let Wish { names, suffixes, profiles, quota, expires_seconds, single_use } = wish;
+    let Wish { names, suffixes, profiles, quota, expires_seconds, single_use, pre_authorize } = wish;
     let names = names.iter().map(|text| identifier(text)).collect::<anyhow::Result<_>>()?;
     let suffixes = suffixes.iter().map(|text| DnsName::parse(text).with_context(|| format!("{text:?} is no name")));
     let scope = BindingScope {
@@ -156,6 +160,7 @@ async fn create(ca: &Ca, uid: u32, directory_url: &str, wish: Wish) -> anyhow::R
         quota,
         expires: expires_seconds.map(|seconds| ca.now() + Duration::from_secs(seconds)),
         single_use,
+        vouches: pre_authorize,
     };
     let (key, mac) = ca.make_binding_key(uid, scope).await.map_err(told)?;
     Ok(Made {

@@ -2,7 +2,6 @@
 
 use anyhow::{Context, bail};
 use certus_ca::ca::{Bucket, Shown};
-use certus_ca::id::AccountId;
 use certus_ca::ports::Page;
 use certus_ca::rate_limits::Rate;
 use certus_ca::{Ca, CaError, LimitName};
@@ -10,6 +9,7 @@ use certus_pki::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::control::MAX_PAGE;
+use crate::control::revoking::account_id;
 
 /// What is asked.
 #[derive(Debug, Serialize, Deserialize)]
@@ -127,8 +127,7 @@ pub(crate) async fn answer(ca: &Ca, uid: u32, ask: Ask) -> anyhow::Result<serde_
         }
         Ask::Override { account, name, count } => {
             let limit = named(&name)?;
-            let id = AccountId::parse(&account)
-                .with_context(|| format!("{account:?} is no account's id, the last part of its URL"))?;
+            let id = account_id(&account)?;
             let rate = ca.override_limit(uid, id, limit, count).await.map_err(told)?;
             serde_json::to_value(Overridden { account, limit: Limit::of(limit, rate) })?
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use certus_ca::ca::Advance;
-use certus_ca::id::{AccountId, RenewalRuleId};
+use certus_ca::id::RenewalRuleId;
 use certus_ca::ports::Page;
 use certus_ca::state::{RenewalRule, SelectedName, Selection};
 use certus_ca::{Ca, CaError};
@@ -13,6 +13,7 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 use serde::{Deserialize, Serialize};
 
 use crate::control::MAX_PAGE;
+use crate::control::revoking::account_id;
 use crate::plan::hex;
 
 /// What is asked.
@@ -148,15 +149,10 @@ fn advance(wish: Wish) -> anyhow::Result<Advance> {
         profiles,
         keys: keys.iter().map(|text| key(text)).collect::<anyhow::Result<_>>()?,
         names: names.iter().map(name).collect::<anyhow::Result<_>>()?,
-        accounts: accounts.iter().map(|text| account(text)).collect::<anyhow::Result<_>>()?,
+        accounts: accounts.iter().map(|text| account_id(text)).collect::<anyhow::Result<_>>()?,
     };
     let within = within_seconds.map(Duration::from_secs);
     Ok(Advance { selection, within, holds: Duration::from_secs(holds_seconds), explanation_url })
-}
-
-fn account(text: &str) -> anyhow::Result<AccountId> {
-    let last = text.rsplit('/').next().unwrap_or(text);
-    AccountId::parse(last).with_context(|| format!("{text:?} is neither an account's URL nor the last part of one"))
 }
 
 /// As OpenSSL prints it, too.

@@ -91,6 +91,17 @@ pub(crate) struct Revoked {
     pub(crate) key_blocked: bool,
 }
 
+/// An account that is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RevokedAccount {
+    /// Its id, the last part of its URL.
+    pub(crate) account: String,
+    /// `revoked`, or `deactivated` when its owner was first.
+    pub(crate) status: String,
+    /// Since when, RFC 3339 in UTC.
+    pub(crate) since: String,
+}
+
 /// A key that is blocked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Blocked {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use certus_acme::account::{AccountUpdate, NewAccount};
 use certus_acme::{AccountStatus, Jwk, ProblemKind, Thumbprint};
 
-use super::{Ca, account_event, retry_conflicts};
+use super::{Ca, account_event, by_operator, retry_conflicts};
 use crate::audit::Action;
 use crate::error::CaError;
 use crate::id::{AccountId, RequestId};
@@ -193,6 +193,30 @@ impl Ca {
         let now = self.now();
         let change = |account: Account| account.deactivate(now);
         retry_conflicts!(self.change_account(request, id, Action::AccountDeactivated, &change).await)
+    }
+
+    /// Revokes an account, for the person of that user id: it can do nothing any more (RFC 8555 section 7.1.6). Its
+    /// certificates stay. One that is over already stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`CaError::NotFound`]; what the store says.
+    pub async fn revoke_account(&self, uid: u32, id: AccountId) -> Result<Account, CaError> {
+        retry_conflicts!(self.try_revoke_account(uid, id).await)
+    }
+
+    async fn try_revoke_account(&self, uid: u32, id: AccountId) -> Result<Account, CaError> {
+        let store = &self.inner().store;
+        let Some(Stored { value, version }) = store.account(id).await? else {
+            return Err(CaError::NotFound("account"));
+        };
+        let now = self.now();
+        let revoked = value.clone().revoke(now);
+        if revoked != value {
+            let audit = by_operator(now, uid, Action::AccountRevoked, id);
+            store.update_account(version, &revoked, audit).await?;
+        }
+        Ok(revoked)
     }
 
     async fn change_account(

@@ -64,10 +64,16 @@ impl Ca {
                 format!("the account has {} authorizations open; finish or deactivate some first", open.authorizations);
             return Err(CaError::refused(ProblemKind::RateLimited, detail));
         }
-        let challenges = rule.challenges_for(&identifier);
-        let authorization = Authorization::open(account.id, identifier, &challenges, now, now + limits::ORDER_LIFETIME)
-            .with_reuse(limits::AUTHORIZATION_LIFETIME)
-            .with_retries(rule.retries);
+        let lapses = now + limits::ORDER_LIFETIME;
+        let authorization = match self.voucher(account).await? {
+            Some(key) if key.vouches_for(&identifier) => Authorization::vouched(account.id, identifier, now, lapses),
+            Some(_) | None => {
+                let challenges = rule.challenges_for(&identifier);
+                Authorization::open(account.id, identifier, &challenges, now, lapses)
+                    .with_reuse(limits::AUTHORIZATION_LIFETIME)
+                    .with_retries(rule.retries)
+            }
+        };
         let audit = account_event(now, account.id, Action::AuthorizationOpened, authorization.id, request);
         let identifier = &authorization.identifier;
         let charges = self.inner().limits.for_authorization(account.id, &account.overrides, identifier, now);

@@ -3,8 +3,8 @@
 use certus_acme::{Identifier, Problem, ProblemKind};
 use certus_pki::{MacKey, Timestamp};
 
-use super::{Ca, retry_conflicts};
-use crate::audit::{Action, Actor, AuditEvent};
+use super::{Ca, by_operator, retry_conflicts};
+use crate::audit::Action;
 use crate::error::CaError;
 use crate::id::BindingKeyId;
 use crate::limits;
@@ -37,6 +37,9 @@ impl Ca {
         if many > limits::MAX_BINDING_NAMES {
             let detail = format!("a key may have {} names of each kind at most", limits::MAX_BINDING_NAMES);
             return Err(CaError::malformed(detail));
+        }
+        if scope.vouches && scope.names.is_empty() && scope.suffixes.is_empty() {
+            return Err(CaError::malformed("a key can pre-authorize names of a list only; permit some names"));
         }
         if let Some(unknown) = scope.profiles.iter().find(|name| !self.issuers().profiles.contains_key(*name)) {
             return Err(super::order::invalid_profile(unknown, self.issuers()));
@@ -108,6 +111,13 @@ impl Ca {
         }
     }
 
+    /// The key of an account that vouches for names, if it is bound to one.
+    pub(super) async fn voucher(&self, account: &Account) -> Result<Option<BindingKey>, StoreError> {
+        let Some(binding) = &account.binding else { return Ok(None) };
+        let entry = self.inner().store.binding_key(binding.key).await?.ok_or_else(|| gone(binding.key))?;
+        Ok(Some(entry.key).filter(|key| key.scope.vouches))
+    }
+
     /// Why the key of an account does not permit it this order, if it is bound to one.
     pub(crate) async fn binding_refusal(
         &self,
@@ -128,8 +138,4 @@ fn context(id: BindingKeyId) -> Vec<u8> {
 /// A key is never removed.
 fn gone(id: BindingKeyId) -> StoreError {
     StoreError::Inconsistent { table: "binding_keys", column: "id", key: id.to_string() }
-}
-
-fn by_operator(at: Timestamp, uid: u32, action: Action, id: BindingKeyId) -> AuditEvent {
-    AuditEvent { at, actor: Actor::Operator { uid }, action, object: id.to_string(), request: None }
 }

@@ -3,8 +3,8 @@
 
 use certus_pki::Timestamp;
 
-use super::{Ca, retry_conflicts};
-use crate::audit::{Action, Actor, AuditEvent};
+use super::{Ca, by_operator, retry_conflicts};
+use crate::audit::Action;
 use crate::error::CaError;
 use crate::id::AccountId;
 use crate::limits;
@@ -156,8 +156,4 @@ impl Ca {
     async fn overrides_of(&self, account: AccountId) -> Result<Overrides, StoreError> {
         Ok(self.store().account(account).await?.map(|found| found.value.overrides).unwrap_or_default())
     }
-}
-
-fn by_operator(at: Timestamp, uid: u32, action: Action, object: String) -> AuditEvent {
-    AuditEvent { at, actor: Actor::Operator { uid }, action, object, request: None }
 }

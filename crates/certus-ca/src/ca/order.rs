@@ -74,6 +74,7 @@ impl Ca {
             return Err(CaError::refused(ProblemKind::RateLimited, detail));
         }
 
+        let voucher = self.voucher(account).await?;
         let lapses = now + limits::ORDER_LIFETIME;
         let mut new = Vec::new();
         let mut authorizations: Vec<Authorization> = Vec::with_capacity(identifiers.len());
@@ -83,6 +84,11 @@ impl Ca {
                 |one: &&Authorization| one.identifier == identifier && one.serves_later_orders(&challenges, now);
             let authorization = match known.iter().find(serves) {
                 Some(known) => known.clone(),
+                None if voucher.as_ref().is_some_and(|key| key.vouches_for(&identifier)) => {
+                    let vouched = Authorization::vouched(account.id, identifier, now, lapses);
+                    new.push(vouched.clone());
+                    vouched
+                }
                 None => {
                     let opened = Authorization::open(account.id, identifier, &challenges, now, lapses);
                     let opened = opened.with_reuse(rule.reuse).with_retries(rule.retries);
@@ -97,7 +103,7 @@ impl Ca {
         let order = Order::open(account.id, name.to_owned(), &authorizations, now, expires).with_validity(validity);
         let order = order.with_replaces(predecessor);
         let audit = account_event(now, account.id, Action::OrderOpened, order.id, request);
-        let unproven = new.iter().map(|one| &one.identifier);
+        let unproven = new.iter().filter(|one| !one.vouched).map(|one| &one.identifier);
         let (counting, overrides) = (Counting::of(&order), &account.overrides);
         let charges = self.inner().limits.for_order(account.id, overrides, &order.identifiers, unproven, counting, now);
         // In conflict also with another order for the same certificate; the next look finds it.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use certus_acme::{CertId, Identifier, Problem, ProblemKind};
 use certus_pki::Timestamp;
 
-use super::{Ca, retry_conflicts};
-use crate::audit::{Action, Actor, AuditEvent};
+use super::{Ca, by_operator, retry_conflicts};
+use crate::audit::Action;
 use crate::error::CaError;
 use crate::id::RenewalRuleId;
 use crate::limits;
@@ -207,10 +207,6 @@ fn is_page(url: &str) -> bool {
     host.is_some_and(|host| host.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '['))
         && url.len() <= limits::MAX_EXPLANATION
         && url.bytes().all(|octet| octet.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&octet))
-}
-
-fn by_operator(at: Timestamp, uid: u32, action: Action, id: RenewalRuleId) -> AuditEvent {
-    AuditEvent { at, actor: Actor::Operator { uid }, action, object: id.to_string(), request: None }
 }
 
 #[cfg(test)]

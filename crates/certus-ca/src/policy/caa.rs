@@ -52,8 +52,8 @@ pub struct CaaClaim<'a> {
     pub identities: &'a [DnsName],
     /// The URLs of the account that ordered it, each exactly as it was ever given to the client.
     pub account_urls: &'a [String],
-    /// The method by which control of the name was seen.
-    pub method: ChallengeType,
+    /// The method by which control of the name was seen; `None` for names that nobody had to prove.
+    pub method: Option<ChallengeType>,
 }
 
 /// Judges a relevant record set, which may be empty.
@@ -110,7 +110,7 @@ fn permits_account(value: &IssueValue<'_>, claim: &CaaClaim<'_>) -> bool {
 fn permits_method(value: &IssueValue<'_>, claim: &CaaClaim<'_>) -> bool {
     match value.values("validationmethods").as_slice() {
         [] => true,
-        [list] => lists_method(list, claim.method.name()),
+        [list] => claim.method.is_some_and(|method| lists_method(list, method.name())),
         [_, _, ..] => false,
     }
 }
@@ -159,7 +159,7 @@ mod tests {
         let records: Vec<_> = records.iter().map(|(flags, tag, value)| record(*flags, tag, value)).collect();
         let identities = ["ca.example", "other-name.example"].map(|name| DnsName::parse(name).unwrap());
         let account_urls = [A.to_owned(), A.replace("ca.", "ca-before.")];
-        let method = ChallengeType::Http01;
+        let method = Some(ChallengeType::Http01);
         judge(&records, &CaaClaim { wildcard, identities: &identities, account_urls: &account_urls, method }).is_ok()
     }
 
@@ -283,13 +283,15 @@ mod tests {
     #[test]
     fn an_authority_without_a_name_is_permitted_where_nobody_is_forbidden() {
         let records = [record(0, "issue", "ca.example")];
-        let claim = CaaClaim { wildcard: false, identities: &[], account_urls: &[], method: ChallengeType::Http01 };
+        let claim =
+            CaaClaim { wildcard: false, identities: &[], account_urls: &[], method: Some(ChallengeType::Http01) };
         assert!(judge(&records, &claim).is_err() && judge(&[], &claim).is_ok());
     }
 
     #[test]
     fn a_refusal_shows_the_records() {
-        let claim = CaaClaim { wildcard: false, identities: &[], account_urls: &[], method: ChallengeType::Http01 };
+        let claim =
+            CaaClaim { wildcard: false, identities: &[], account_urls: &[], method: Some(ChallengeType::Http01) };
         let records: Vec<_> = (0..7).map(|n| record(0, "issue", &format!("ca{n}.test"))).collect();
         let refusal = judge(&records, &claim).unwrap_err().to_string();
         assert!(refusal.starts_with("0 issue \"ca0.test\"; 0 issue \"ca1.test\"; "), "{refusal}");

@@ -4,9 +4,9 @@
 //!                 valid
 //!                   |
 //!       +-----------+-----------+
-//! Client deactivates  (Server revokes: not offered yet)
-//!       V
-//!  deactivated
+//! Client deactivates      Server revokes
+//!       V                       V
+//!  deactivated               revoked
 //! ```
 
 use certus_acme::{AccountStatus, Jwk};
@@ -33,8 +33,10 @@ pub struct Account {
     pub overrides: Overrides,
     /// When it was made.
     pub created: Timestamp,
-    /// When its owner deactivated it, if ever. Final (RFC 8555 section 7.3.6).
+    /// When its owner deactivated it, or an operator revoked it, if ever. Final (RFC 8555 section 7.3.6).
     pub deactivated: Option<Timestamp>,
+    /// Whether it was an operator.
+    pub revoked: bool,
 }
 
 impl Account {
@@ -50,6 +52,7 @@ impl Account {
             overrides: Overrides::new(),
             created: now,
             deactivated: None,
+            revoked: false,
         }
     }
 
@@ -57,6 +60,7 @@ impl Account {
     #[must_use]
     pub fn status(&self) -> AccountStatus {
         match self.deactivated {
+            Some(_) if self.revoked => AccountStatus::Revoked,
             Some(_) => AccountStatus::Deactivated,
             None => AccountStatus::Valid,
         }
@@ -66,6 +70,12 @@ impl Account {
     #[must_use]
     pub fn deactivate(self, now: Timestamp) -> Self {
         Self { deactivated: Some(self.deactivated.unwrap_or(now)), ..self }
+    }
+
+    /// The account without further use, by an operator's word. One that is over stays as it is.
+    #[must_use]
+    pub fn revoke(self, now: Timestamp) -> Self {
+        Self { revoked: self.revoked || self.deactivated.is_none(), ..self.deactivate(now) }
     }
 }
 
@@ -84,5 +94,15 @@ mod tests {
         let account = account.deactivate(closed);
         assert_eq!((account.status(), account.deactivated), (AccountStatus::Deactivated, Some(closed)));
         assert_eq!(account.clone().deactivate(later), account);
+        assert_eq!(account.clone().revoke(later), account);
+    }
+
+    #[test]
+    fn an_account_is_revoked_once_and_for_ever() {
+        let key = KeyPair::generate(KeyAlgorithm::EcP256).unwrap();
+        let [opened, closed, later] = [1, 2, 3].map(Timestamp::from_unix_seconds);
+        let account = Account::open(Jwk::from_public_key(key.public_key()), Vec::new(), opened).revoke(closed);
+        assert_eq!((account.status(), account.deactivated), (AccountStatus::Revoked, Some(closed)));
+        assert_eq!((account.clone().revoke(later), account.clone().deactivate(later)), (account.clone(), account));
     }
 }

@@ -45,6 +45,8 @@ pub struct BindingScope {
     pub expires: Option<Timestamp>,
     /// Whether it binds one account alone.
     pub single_use: bool,
+    /// Whether it vouches for the names above: its accounts need not prove that they control them.
+    pub vouches: bool,
 }
 
 /// What has been made of a key.
@@ -88,6 +90,15 @@ impl BindingKey {
             return Some("the key of this external account binding is for one account, which it has; ask for another");
         }
         None
+    }
+
+    /// Whether an account that is bound to the key need not prove control of this identifier: it is among those that the key
+    /// vouches for by name.
+    #[must_use]
+    pub fn vouches_for(&self, identifier: &Identifier) -> bool {
+        let BindingScope { names, suffixes, vouches, .. } = &self.scope;
+        let named = !(names.is_empty() && suffixes.is_empty());
+        *vouches && named && self.revoked.is_none() && self.permits(identifier)
     }
 
     /// Whether an account that is bound to the key may have this identifier certified.
@@ -148,6 +159,19 @@ mod tests {
             assert!(free.permits(&one));
             assert_eq!(bound.permits(&one), expected, "{value}");
         }
+    }
+
+    #[test]
+    fn a_key_vouches_for_what_it_names_and_as_long_as_it_is_good() {
+        let suffixes = vec![DnsName::parse("example.com").unwrap()];
+        let scope = BindingScope { suffixes, vouches: true, ..BindingScope::default() };
+        let (own, other) = (identifier("dns", "a.example.com"), identifier("dns", "a.example.org"));
+        let vouches = |scope: BindingScope| [&own, &other].map(|one| key(scope.clone()).vouches_for(one));
+        assert_eq!(vouches(scope.clone()), [true, false]);
+        assert_eq!(vouches(BindingScope { vouches: false, ..scope.clone() }), [false, false]);
+        assert_eq!(vouches(BindingScope { suffixes: Vec::new(), ..scope.clone() }), [false, false], "all is no name");
+        let revoked = BindingKey { revoked: Some(Timestamp::UNIX_EPOCH), ..key(scope) };
+        assert!(!revoked.vouches_for(&own));
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use certus_acme::{Identifier, Jwk, MacAlgorithm, Problem, ProblemKind, RawIdentifier, authenticate};
+use certus_acme::{
+    AuthorizationStatus, Identifier, Jwk, MacAlgorithm, OrderStatus, Problem, ProblemKind, RawIdentifier, authenticate,
+};
 use certus_ca::Service;
 use certus_ca::id::BindingKeyId;
 use certus_ca::ports::AuditEntry;
@@ -384,4 +386,43 @@ async fn nothing_is_signed_for_an_account_whose_key_was_revoked() {
     // That of the authority's own certificate has no request.
     let signed = |entry: &&AuditEntry| entry.action == "intent.recorded" && entry.request.is_some();
     assert_eq!(entries.iter().find(signed), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_may_pre_authorize_the_names_it_permits() {
+    let world = World::new().await;
+    let suffixes = vec![DnsName::parse("team.localhost").unwrap()];
+    let held = Held::new(&world, BindingScope { suffixes, vouches: true, ..BindingScope::default() }).await;
+    let client = world.stranger().await;
+    assert_eq!(held.bind(&client).await.status, 201);
+    let names = ["a.team.localhost", "*.team.localhost"];
+    let order = client.new_order(&names).await.unwrap();
+    assert_eq!(order.value.status, OrderStatus::Ready, "there is nothing to prove");
+    for url in &order.value.authorizations {
+        let authorization = client.authorization(url).await.unwrap().value;
+        assert_eq!((authorization.status, authorization.challenges.len()), (AuthorizationStatus::Valid, 0));
+    }
+    let key = KeyPair::generate(KeyAlgorithm::EcP256).unwrap();
+    let request = csr(&names, &key, &CsrOptions::default()).unwrap();
+    let finalized = client.finalize(&order.value, &request).await.unwrap();
+    client.issued(finalized).await.unwrap();
+    assert_eq!(world.target.requests().len(), 0);
+    let ahead = client.directory().new_authz.clone().unwrap();
+    let wish = json!({ "identifier": { "type": "dns", "value": "b.team.localhost" } });
+    let made: Value = client.post(&ahead, &wish).await.unwrap().json().unwrap();
+    assert_eq!(made["status"], "valid", "{made}");
+
+    // No further than its names, nor for others, nor once it was revoked.
+    let other = ordered(&client, &["a.localhost"]).await;
+    assert_refused("another name", &other, 400, ProblemKind::RejectedIdentifier);
+    let stranger = world.client().await.new_order(&["a.team.localhost"]).await.unwrap();
+    assert_eq!(stranger.value.status, OrderStatus::Pending);
+    let waits = client.new_order(&["c.team.localhost"]).await.unwrap();
+    world.authority.ca.revoke_binding_key(UID, held.id()).await.unwrap();
+    let request = csr(&["c.team.localhost"], &key, &CsrOptions::default()).unwrap();
+    let finalized = client.finalize(&waits.value, &request).await.unwrap();
+    client.issued(finalized).await.unwrap_err();
+    // And never for every name there is.
+    let all = BindingScope { vouches: true, ..BindingScope::default() };
+    world.authority.ca.make_binding_key(UID, all).await.unwrap_err();
 }

@@ -274,3 +274,27 @@ async fn closing_an_account_revokes_nothing() {
     assert!(after.number() > before.number());
     assert!(after.revoked().iter().all(|entry| &entry.serial != certificate.serial()), "{after:?}");
 }
+
+// conformance: 8555-7.3.6-08
+#[tokio::test]
+async fn an_account_that_was_revoked_can_do_nothing() {
+    let world = World::new().await;
+    let client = world.client().await;
+    let issued = client.obtain(&["a.localhost"], &world.target).await.unwrap();
+    let ready = client.new_order(&["a.localhost"]).await.unwrap();
+    let ready = client.authorize(&ready, &world.target).await.unwrap();
+    let account = client.account_url().unwrap();
+    let id = certus_ca::id::AccountId::parse(account.rsplit('/').next().unwrap()).unwrap();
+    let revoked = world.authority.ca.revoke_account(1000, id).await.unwrap();
+    assert_eq!(revoked.status(), certus_acme::AccountStatus::Revoked);
+    for url in [&account, &ready.url, &issued.order.url, &client.directory().new_order] {
+        let answer = client.post_as_get(url).await.unwrap();
+        assert_refused(url, &answer, 401, ProblemKind::Unauthorized);
+    }
+    let answer = client.post(&client.directory().new_account, &json!({})).await.unwrap();
+    assert!(answer.status >= 400, "{answer:?}");
+    // Whoever revokes it again, and its owner, find it so.
+    assert_eq!(world.authority.ca.revoke_account(1000, id).await.unwrap(), revoked);
+    let order = certus_ca::id::OrderId::parse(ready.url.rsplit('/').next().unwrap()).unwrap();
+    assert!(world.authority.ca.order(&revoked, order).await.is_ok(), "it is kept");
+}

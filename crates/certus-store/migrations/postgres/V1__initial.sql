@@ -12,6 +12,7 @@ CREATE TABLE binding_keys (
     quota BIGINT CHECK (quota > 0),
     expires BIGINT,
     single_use BOOLEAN NOT NULL,
+    vouches BOOLEAN NOT NULL,
     created BIGINT NOT NULL,
     revoked BIGINT
 );
@@ -26,6 +27,7 @@ CREATE TABLE accounts (
     terms TEXT,
     created BIGINT NOT NULL,
     deactivated BIGINT,
+    by_operator BOOLEAN NOT NULL DEFAULT FALSE CHECK (NOT by_operator OR deactivated IS NOT NULL),
     binding_key BIGINT REFERENCES binding_keys (key),
     binding TEXT,
     limits TEXT,
@@ -140,7 +142,8 @@ CREATE TABLE authorizations (
     settled BIGINT,
     deactivated BIGINT,
     reuse BIGINT,
-    retries BIGINT NOT NULL
+    retries BIGINT NOT NULL,
+    vouched BOOLEAN NOT NULL
 );
 CREATE INDEX authorizations_open ON authorizations (account, expires) WHERE settled IS NULL AND deactivated IS NULL;
 CREATE INDEX authorizations_expires ON authorizations (expires);

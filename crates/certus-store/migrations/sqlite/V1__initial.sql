@@ -12,6 +12,7 @@ CREATE TABLE binding_keys (
     quota INTEGER CHECK (quota > 0),
     expires INTEGER,
     single_use INTEGER NOT NULL CHECK (single_use IN (0, 1)),
+    vouches INTEGER NOT NULL CHECK (vouches IN (0, 1)),
     created INTEGER NOT NULL,
     revoked INTEGER
 ) STRICT;
@@ -26,6 +27,7 @@ CREATE TABLE accounts (
     terms TEXT,
     created INTEGER NOT NULL,
     deactivated INTEGER,
+    by_operator INTEGER NOT NULL DEFAULT 0 CHECK (by_operator = 0 OR deactivated IS NOT NULL),
     binding_key INTEGER REFERENCES binding_keys (key),
     binding TEXT,
     limits TEXT,
@@ -140,7 +142,8 @@ CREATE TABLE authorizations (
     settled INTEGER,
     deactivated INTEGER,
     reuse INTEGER,
-    retries INTEGER NOT NULL
+    retries INTEGER NOT NULL,
+    vouched INTEGER NOT NULL CHECK (vouched IN (0, 1))
 ) STRICT;
 CREATE INDEX authorizations_open ON authorizations (account, expires) WHERE settled IS NULL AND deactivated IS NULL;
 CREATE INDEX authorizations_expires ON authorizations (expires);

@@ -16,7 +16,7 @@ macro_rules! entry {
     ($from:literal) => {
         concat!(
             "SELECT key, id, sealing_key, secret, names, suffixes, profiles, quota, expires, single_use, created, revoked,
-        (SELECT count(*) FROM accounts WHERE binding_key = binding_keys.key),
+        vouches, (SELECT count(*) FROM accounts WHERE binding_key = binding_keys.key),
         (SELECT count(*) FROM accounts JOIN certificates ON certificates.account = accounts.key
             WHERE accounts.binding_key = binding_keys.key)
         FROM binding_keys ",
@@ -44,8 +44,8 @@ pub(super) use spent;
 crate::sql! {
     CREATE = concat!("WITH made AS (
             INSERT INTO binding_keys (id, sealing_key, secret, names, suffixes, profiles, quota, expires, single_use,
-                created)
-            VALUES ($6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING RETURNING key),
+                created, vouches)
+            VALUES ($6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT DO NOTHING RETURNING key),
         verdict AS (SELECT CASE WHEN EXISTS (SELECT FROM made) THEN 'done' ELSE 'conflict' END AS outcome)", audited!());
 
     REVOKE = concat!("WITH made AS (
@@ -82,6 +82,7 @@ pub(super) fn values(key: &BindingKey) -> Result<Vec<Value>, StoreError> {
         Box::new(key.scope.expires.map(millis)),
         Box::new(key.scope.single_use),
         Box::new(millis(key.created)),
+        Box::new(key.scope.vouches),
     ])
 }
 
@@ -109,8 +110,9 @@ pub(super) fn entry(row: &Row) -> Result<BindingEntry, StoreError> {
         single_use: column(row, 9)?,
         created: column(row, 10)?,
         revoked: column(row, 11)?,
-        accounts: column(row, 12)?,
-        certificates: column(row, 13)?,
+        vouches: column(row, 12)?,
+        accounts: column(row, 13)?,
+        certificates: column(row, 14)?,
     }
     .into_state()
 }

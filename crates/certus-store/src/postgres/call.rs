@@ -18,7 +18,7 @@ use super::{binding, limit, renewal, sql_authority, sql_issuance, sql_job, sql_o
 use crate::operation::{OWN_INTENT_PATIENCE, Operation, Reply, Transaction, settled_challenge};
 use crate::rows::{
     ChallengeFacts, JobRow, OrderFacts, Place, caa_column, caa_list_column, column_of, limits_column, millis,
-    number_column, reason_column, resolved_column, reuse_column, version_column,
+    number_column, reason_column, resolved_column, reuse_column, settled_column, version_column,
 };
 
 macro_rules! values {
@@ -56,7 +56,17 @@ pub(super) fn call(transaction: &Transaction) -> Result<Call, StoreError> {
             let terms = account.terms.clone();
             let limits = limits_column(account)?;
             let contact = contact(account)?;
-            let more = values![id, version_column(*read), thumbprint, jwk, contact, deactivated, terms, limits];
+            let more = values![
+                id,
+                version_column(*read),
+                thumbprint,
+                jwk,
+                contact,
+                deactivated,
+                terms,
+                limits,
+                account.revoked
+            ];
             audited(sql_order::UPDATE_ACCOUNT, more)
         }
         Operation::OpenOrder { order, authorizations } => {
@@ -271,6 +281,7 @@ fn open_order(order: &Order, authorizations: &[Authorization]) -> Vec<Value> {
         order.replaces.as_ref().map(|replaces| replaces.named.to_string()),
         authorizations.iter().map(|one| i64::from(one.retries)).collect::<Vec<_>>(),
         order.replaces.as_ref().map(|replaces| replaces.due),
+        authorizations.iter().map(settled_column).collect::<Vec<_>>(),
     ]
 }
 
@@ -288,6 +299,7 @@ fn open_authorization(authorization: &Authorization) -> Vec<Value> {
         challenges().map(|challenge| challenge.method.name()).collect::<Vec<_>>(),
         challenges().map(|challenge| challenge.token.as_str().to_owned()).collect::<Vec<_>>(),
         i64::from(authorization.retries),
+        settled_column(authorization),
     ]
 }
 

@@ -8,7 +8,7 @@ use super::fault::column;
 use crate::rows::{AuthorizationRow, ChallengeRow, IdentifierRow, OrderRow, PerspectiveRow};
 
 /// Columns of an authorization with challenge and hop, in front of every such row.
-const AUTHORIZATION: usize = 28;
+const AUTHORIZATION: usize = 29;
 
 /// Takes in rows sorted by authorization, challenge, perspective and hop.
 #[derive(Debug, Default)]
@@ -32,6 +32,7 @@ impl Gatherer {
                 deactivated: column(row, 7)?,
                 reuse: column(row, 23)?,
                 retries: column(row, 24)?,
+                vouched: column(row, 28)?,
                 challenges: Vec::new(),
             });
         }

@@ -359,6 +359,7 @@ fn account(row: Option<Row>) -> Result<Option<Stored<Account>>, StoreError> {
         binding_key: column(&row, 7)?,
         binding: column(&row, 8)?,
         limits: column(&row, 9)?,
+        revoked: column(&row, 10)?,
     };
     account.into_state().map(Some)
 }

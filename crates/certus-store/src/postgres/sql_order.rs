@@ -25,7 +25,7 @@ crate::sql! {
 
     UPDATE_ACCOUNT = concat!("WITH made AS (
             UPDATE accounts SET version = version + 1, thumbprint = $8, jwk = $9, contact = $10, deactivated = $11,
-                terms = $12, limits = $13
+                terms = $12, limits = $13, by_operator = $14
             WHERE id = $6 AND version = $7 RETURNING key),
         verdict AS (SELECT CASE WHEN EXISTS (SELECT FROM made) THEN 'done' ELSE 'conflict' END AS outcome)", audited!());
 
@@ -41,11 +41,12 @@ crate::sql! {
             WHEN NOT EXISTS (SELECT FROM owner) THEN 'unknown'
             WHEN NOT EXISTS (SELECT FROM made) THEN 'conflict' ELSE 'done' END AS outcome),
         authorized AS (
-            INSERT INTO authorizations (id, version, account, type, value, created, expires, reuse, retries)
+            INSERT INTO authorizations (id, version, account, type, value, created, expires, reuse, retries, vouched, settled)
             SELECT fresh.id, 1, owner.key, fresh.type, fresh.value, fresh.created, fresh.expires, fresh.reuse,
-                fresh.retries
+                fresh.retries, fresh.settled IS NOT NULL, fresh.settled
             FROM made, owner, unnest($11::bytea[], $12::text[], $13::text[], $14::bigint[], $15::bigint[], $25::bigint[],
-                $28::bigint[]) WITH ORDINALITY AS fresh (id, type, value, created, expires, reuse, retries, n)
+                $28::bigint[], $30::bigint[])
+                WITH ORDINALITY AS fresh (id, type, value, created, expires, reuse, retries, settled, n)
             ORDER BY fresh.n RETURNING key, id),
         offered AS (
             INSERT INTO challenges (id, authorization_key, method, token)
@@ -63,8 +64,9 @@ crate::sql! {
 
     OPEN_AUTHORIZATION = concat!("WITH owner AS (SELECT key FROM accounts WHERE id = $7),
         made AS (
-            INSERT INTO authorizations (id, version, account, type, value, created, expires, reuse, retries)
-            SELECT $6, 1, key, $8, $9, $10, $11, $12::bigint, $16::bigint FROM owner ON CONFLICT DO NOTHING RETURNING key),
+            INSERT INTO authorizations (id, version, account, type, value, created, expires, reuse, retries, vouched, settled)
+            SELECT $6, 1, key, $8, $9, $10, $11, $12::bigint, $16::bigint, $17::bigint IS NOT NULL, $17::bigint FROM owner
+            ON CONFLICT DO NOTHING RETURNING key),
         offered AS (
             INSERT INTO challenges (id, authorization_key, method, token)
             SELECT fresh.id, made.key, fresh.method, fresh.token

@@ -12,7 +12,7 @@ macro_rules! authorization {
         challenges.problem, perspectives.position, perspectives.name, perspectives.url, perspectives.resolver,
         perspectives.resolved, perspectives.address, perspectives.port, authorizations.reuse,
         authorizations.retries, challenges.failures, challenges.retry,
-        (SELECT caa FROM evidence WHERE key = challenges.evidence)"
+        (SELECT caa FROM evidence WHERE key = challenges.evidence), authorizations.vouched"
     };
 }
 
@@ -39,9 +39,11 @@ pub(super) use certificate;
 
 crate::sql! {
     ACCOUNT = "SELECT id, version, jwk, contact, created, deactivated, terms,
-        (SELECT id FROM binding_keys WHERE key = accounts.binding_key), binding, limits FROM accounts WHERE id = $1";
+        (SELECT id FROM binding_keys WHERE key = accounts.binding_key), binding, limits, by_operator
+        FROM accounts WHERE id = $1";
     ACCOUNT_BY_KEY = "SELECT id, version, jwk, contact, created, deactivated, terms,
-        (SELECT id FROM binding_keys WHERE key = accounts.binding_key), binding, limits FROM accounts WHERE thumbprint = $1";
+        (SELECT id FROM binding_keys WHERE key = accounts.binding_key), binding, limits, by_operator
+        FROM accounts WHERE thumbprint = $1";
     OPEN_COUNTS = "SELECT
         (SELECT count(*) FROM orders WHERE account = owner.key AND closed IS NULL AND expires > $2),
         (SELECT count(*) FROM authorizations WHERE account = owner.key AND settled IS NULL AND deactivated IS NULL

@@ -24,6 +24,7 @@ pub(crate) struct AccountRow<'a> {
     pub(crate) binding_key: Option<&'a [u8]>,
     pub(crate) binding: Option<String>,
     pub(crate) limits: Option<&'a str>,
+    pub(crate) revoked: bool,
 }
 
 impl AccountRow<'_> {
@@ -50,6 +51,7 @@ impl AccountRow<'_> {
             overrides,
             created: Timestamp::from_unix_millis(self.created),
             deactivated: self.deactivated.map(Timestamp::from_unix_millis),
+            revoked: self.revoked,
         };
         Ok(Stored { value: account, version: place.version(self.version)? })
     }

@@ -25,6 +25,7 @@ pub(crate) struct AuthorizationRow {
     pub(crate) deactivated: Option<i64>,
     pub(crate) reuse: Option<i64>,
     pub(crate) retries: i64,
+    pub(crate) vouched: bool,
     pub(crate) challenges: Vec<ChallengeRow>,
 }
 
@@ -82,6 +83,7 @@ impl AuthorizationRow {
             deactivated: self.deactivated.map(Timestamp::from_unix_millis),
             reuse: self.reuse.map(|millis| place.number("reuse", millis).map(Duration::from_millis)).transpose()?,
             retries: place.number("retries", self.retries)?,
+            vouched: self.vouched,
             challenges: challenges?,
         };
         Ok(Stored { version: place.version(self.version)?, value: authorization })
@@ -200,6 +202,11 @@ impl<'a> ChallengeFacts<'a> {
             }
         })
     }
+}
+
+/// When an authorization was settled that is valid from the beginning.
+pub(crate) fn settled_column(authorization: &Authorization) -> Option<i64> {
+    authorization.vouched.then(|| millis(authorization.created))
 }
 
 /// How long an authorization may serve later orders, in milliseconds.

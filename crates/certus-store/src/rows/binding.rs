@@ -21,6 +21,7 @@ pub(crate) struct BindingRow {
     pub(crate) quota: Option<i64>,
     pub(crate) expires: Option<i64>,
     pub(crate) single_use: bool,
+    pub(crate) vouches: bool,
     pub(crate) created: i64,
     pub(crate) revoked: Option<i64>,
     pub(crate) accounts: i64,
@@ -45,6 +46,7 @@ impl BindingRow {
             quota: self.quota.map(|quota| place.number("quota", quota)).transpose()?,
             expires: self.expires.map(Timestamp::from_unix_millis),
             single_use: self.single_use,
+            vouches: self.vouches,
         };
         let used = BindingUse {
             accounts: place.number("key", self.accounts)?,

@@ -14,7 +14,7 @@ macro_rules! entry {
     ($from:literal) => {
         concat!(
             "SELECT key, id, sealing_key, secret, names, suffixes, profiles, quota, expires, single_use, created, revoked,
-        (SELECT count(*) FROM accounts WHERE binding_key = binding_keys.key),
+        vouches, (SELECT count(*) FROM accounts WHERE binding_key = binding_keys.key),
         (SELECT count(*) FROM accounts JOIN certificates ON certificates.account = accounts.key
             WHERE accounts.binding_key = binding_keys.key)
         FROM binding_keys ",
@@ -25,7 +25,7 @@ macro_rules! entry {
 
 crate::sql! {
     CREATE = "INSERT INTO binding_keys (id, sealing_key, secret, names, suffixes, profiles, quota, expires, single_use,
-        created) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+        created, vouches) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
     REVOKE = "UPDATE binding_keys SET revoked = ?2 WHERE id = ?1 AND revoked IS NULL";
     OPEN = "SELECT key FROM binding_keys WHERE id = ?1 AND revoked IS NULL AND (expires IS NULL OR expires > ?2)
         AND (NOT single_use OR NOT EXISTS (SELECT 1 FROM accounts WHERE accounts.binding_key = binding_keys.key))";
@@ -56,6 +56,7 @@ pub(super) fn create(connection: &Connection, key: &BindingKey) -> Result<Reply,
         key.scope.expires.map(millis),
         key.scope.single_use,
         millis(key.created),
+        key.scope.vouches,
     ])?;
     Ok(Reply::Done)
 }
@@ -111,8 +112,9 @@ fn row(row: &Row<'_>) -> rusqlite::Result<(i64, BindingRow)> {
         single_use: row.get(9)?,
         created: row.get(10)?,
         revoked: row.get(11)?,
-        accounts: row.get(12)?,
-        certificates: row.get(13)?,
+        vouches: row.get(12)?,
+        accounts: row.get(13)?,
+        certificates: row.get(14)?,
     };
     Ok((row.get(0)?, found))
 }

@@ -20,7 +20,7 @@ macro_rules! authorization {
         authorizations.created, authorizations.expires, authorizations.deactivated, challenges.id, challenges.method,
         challenges.token, challenges.begun, challenges.validated, challenges.evidence, challenges.failed,
         challenges.problem, authorizations.reuse, authorizations.retries, challenges.failures, challenges.retry,
-        (SELECT caa FROM evidence WHERE key = challenges.evidence)",
+        (SELECT caa FROM evidence WHERE key = challenges.evidence), authorizations.vouched",
             $from
         )
     };
@@ -100,7 +100,7 @@ pub(super) fn order(connection: &Connection, id: OrderId) -> Result<Option<Store
     while let Some(row) = found.next()? {
         if push(&mut rows, row)? {
             let authorization = row.get(0)?;
-            identifiers.push(IdentifierRow { kind: row.get(21)?, value: row.get(22)?, authorization });
+            identifiers.push(IdentifierRow { kind: row.get(22)?, value: row.get(23)?, authorization });
         }
     }
     let perspectives = perspectives(connection, &evidence_keys(&rows))?;
@@ -197,6 +197,7 @@ fn push(rows: &mut Vec<AuthorizationRow>, row: &Row<'_>) -> Result<bool, Fault> 
         deactivated: row.get(7)?,
         reuse: row.get(16)?,
         retries: row.get(17)?,
+        vouched: row.get(21)?,
         challenges: Vec::from_iter(challenge),
     });
     Ok(true)

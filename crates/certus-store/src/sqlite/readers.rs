@@ -36,9 +36,11 @@ const MAX_IDLE: usize = 8;
 
 crate::sql! {
     ACCOUNT = "SELECT id, version, jwk, contact, created, deactivated, terms,
-        (SELECT id FROM binding_keys WHERE key = accounts.binding_key), binding, limits FROM accounts WHERE id = ?1";
+        (SELECT id FROM binding_keys WHERE key = accounts.binding_key), binding, limits, by_operator
+        FROM accounts WHERE id = ?1";
     ACCOUNT_BY_KEY = "SELECT id, version, jwk, contact, created, deactivated, terms,
-        (SELECT id FROM binding_keys WHERE key = accounts.binding_key), binding, limits FROM accounts WHERE thumbprint = ?1";
+        (SELECT id FROM binding_keys WHERE key = accounts.binding_key), binding, limits, by_operator
+        FROM accounts WHERE thumbprint = ?1";
     OPEN_ORDERS = "SELECT count(*) FROM orders JOIN accounts ON accounts.key = orders.account
         WHERE accounts.id = ?1 AND orders.closed IS NULL AND orders.expires > ?2";
     OPEN_AUTHORIZATIONS = "SELECT count(*) FROM authorizations JOIN accounts ON accounts.key = authorizations.account
@@ -299,6 +301,7 @@ fn account(connection: &Connection, statement: &str, value: &[u8]) -> Result<Opt
                 binding_key: row.get_ref(7)?.as_blob_or_null()?,
                 binding: row.get(8)?,
                 limits: row.get_ref(9)?.as_str_or_null()?,
+                revoked: row.get(10)?,
             };
             Ok(account.into_state())
         })

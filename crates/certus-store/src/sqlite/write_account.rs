@@ -13,7 +13,7 @@ crate::sql! {
     CREATE = "INSERT INTO accounts (id, version, thumbprint, jwk, contact, created, deactivated, terms, binding_key,
         binding, limits) VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     UPDATE = "UPDATE accounts SET version = version + 1, thumbprint = ?3, jwk = ?4, contact = ?5, deactivated = ?6,
-        terms = ?7, limits = ?8
+        terms = ?7, limits = ?8, by_operator = ?9
         WHERE id = ?1 AND version = ?2";
     KEY = "SELECT key FROM accounts WHERE id = ?1";
 }
@@ -48,6 +48,7 @@ pub(super) fn update(connection: &Connection, read: Version, account: &Account) 
         account.deactivated.map(millis),
         account.terms,
         limits_column(account)?,
+        account.revoked,
     ])?;
     if changed == 1 { Ok(Reply::Done) } else { Err(StoreError::Conflict.into()) }
 }

@@ -12,14 +12,16 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::fault::Fault;
 use super::{renewal, write_account, write_job};
 use crate::operation::{Reply, settled_challenge};
-use crate::rows::{ChallengeFacts, Place, caa_column, millis, resolved_column, reuse_column, version_column};
+use crate::rows::{
+    ChallengeFacts, Place, caa_column, millis, resolved_column, reuse_column, settled_column, version_column,
+};
 
 crate::sql! {
     OPEN_ORDER = "INSERT INTO orders (id, version, account, profile, created, expires, not_before, not_after, replaces,
             replaces_id, replaces_due)
         VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, (SELECT key FROM certificates WHERE id = ?8), ?9, ?10)";
-    OPEN_AUTHORIZATION = "INSERT INTO authorizations (id, version, account, type, value, created, expires, reuse, retries)
-        VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    OPEN_AUTHORIZATION = "INSERT INTO authorizations (id, version, account, type, value, created, expires, reuse, retries,
+            vouched, settled) VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     OFFER_CHALLENGE = "INSERT INTO challenges (id, authorization_key, method, token) VALUES (?1, ?2, ?3, ?4)";
     NAME = "INSERT INTO order_identifiers (order_key, position, type, value, authorization_key)
         VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -101,6 +103,8 @@ fn open_authorization(connection: &Connection, account: i64, authorization: &Aut
         millis(authorization.expires),
         reuse_column(authorization),
         authorization.retries,
+        authorization.vouched,
+        settled_column(authorization),
     ])?;
     let key = connection.last_insert_rowid();
     for challenge in &authorization.challenges {

@@ -57,6 +57,9 @@ pub(crate) struct CreateArgs {
     /// One account alone may be made with it
     #[arg(long)]
     pub(crate) single_use: bool,
+    /// Its accounts get the permitted names without a challenge
+    #[arg(long)]
+    pub(crate) pre_authorize: bool,
 }
 
 #[derive(Debug, Args)]

@@ -28,6 +28,7 @@ async fn create(args: &CreateArgs) -> anyhow::Result<Exit> {
         quota: args.quota,
         expires_seconds: args.expires.map(|period| period.0.as_secs()),
         single_use: args.single_use,
+        pre_authorize: args.pre_authorize,
     };
     let made: Made = control::ask(&state, &Request::Eab(Ask::Create(wish))).await?;
     if args.at.json {
@@ -102,6 +103,9 @@ fn scope(key: &Key) -> String {
     let beneath = key.suffixes.iter().map(|suffix| format!("{suffix} and beneath"));
     let names: Vec<String> = key.names.iter().cloned().chain(beneath).collect();
     let mut parts = vec![if names.is_empty() { "any name".to_owned() } else { names.join(", ") }];
+    if key.pre_authorizes {
+        parts.push("without a challenge".to_owned());
+    }
     if !key.profiles.is_empty() {
         parts.push(format!("by profile {}", key.profiles.join(", ")));
     }

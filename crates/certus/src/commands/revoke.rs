@@ -1,4 +1,4 @@
-//! `certus ca revoke` and `certus ca keys block`.
+//! `certus ca revoke`, `certus ca keys block` and `certus ca accounts revoke`.
 
 use std::path::Path;
 
@@ -6,13 +6,13 @@ use anyhow::Context;
 use certus_pki::Certificate;
 
 use super::absolute;
-use crate::cli::{BlockArgs, RevokeArgs};
+use crate::cli::{BlockArgs, RevokeAccountArgs, RevokeArgs};
 use crate::control::{self, Request};
 use crate::exit::Exit;
 use crate::output;
 use crate::plan::hex;
 use crate::state_dir::StateDir;
-use crate::status::{Blocked, Revoked};
+use crate::status::{Blocked, Revoked, RevokedAccount};
 
 const END: &str = "-----END CERTIFICATE-----";
 
@@ -50,6 +50,17 @@ pub(super) async fn block(args: &BlockArgs) -> anyhow::Result<Exit> {
         output::json("ca.keys.block", &blocked)?;
     } else {
         output::text(&format!("The key {} is blocked: nothing is issued for it any more.\n", blocked.spki_sha256))?;
+    }
+    Ok(Exit::Done)
+}
+
+pub(super) async fn account(args: &RevokeAccountArgs) -> anyhow::Result<Exit> {
+    let state = StateDir::of(&absolute(&args.at.dir)?);
+    let over: RevokedAccount = control::ask(&state, &Request::RevokeAccount { account: args.account.clone() }).await?;
+    if args.at.json {
+        output::json("ca.accounts.revoke", &over)?;
+    } else {
+        output::text(&format!("The account {} is {} since {}.\n", over.account, over.status, over.since))?;
     }
     Ok(Exit::Done)
 }

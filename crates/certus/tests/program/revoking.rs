@@ -60,6 +60,15 @@ async fn an_operator_revokes_and_blocks() {
     ca(&["revoke", "--serial", "00", "--reason", "bored"]).refused(2, "key-compromise");
     ca(&["keys", "block", "--sha256", "00ff"]).refused(1, "64 hexadecimal digits");
     ca(&["keys", "block", "--certificate", "/absent.pem"]).refused(1, "/absent.pem cannot be read");
+    let account = client.account_url().unwrap();
+    let told = ca(&["accounts", "revoke", &account, "--json"]).well().json();
+    golden::check("accounts-revoke.txt", &golden::form(&told));
+    assert_eq!(told["status"], "revoked");
+    client.obtain(&["site.localhost"], &target).await.unwrap_err();
+    let again = ca(&["accounts", "revoke", account.rsplit('/').next().unwrap()]).well().out;
+    assert!(again.contains("is revoked since"), "{again}");
+    ca(&["accounts", "revoke", "nobody"]).refused(1, "neither an account's URL");
+    ca(&["accounts", "revoke", &"A".repeat(22)]).refused(1, "there is no account");
     assert_eq!(running.end(), Some(0));
 }
 

@@ -21,6 +21,7 @@ fn help_teaches() {
         ("help-ca-renewals-advance.txt", &["ca", "renewals", "advance", "--help"]),
         ("help-ca-renewals-list.txt", &["ca", "renewals", "list", "--help"]),
         ("help-ca-renewals-end.txt", &["ca", "renewals", "end", "--help"]),
+        ("help-ca-accounts-revoke.txt", &["ca", "accounts", "revoke", "--help"]),
         ("help-ca-limits.txt", &["ca", "limits", "--help"]),
         ("help-ca-limits-clear.txt", &["ca", "limits", "clear", "--help"]),
         ("help-ca-limits-override.txt", &["ca", "limits", "override", "--help"]),

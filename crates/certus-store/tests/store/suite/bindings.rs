@@ -58,6 +58,7 @@ fn scope() -> BindingScope {
         quota: Some(7),
         expires: Some(NOW + made::WEEK),
         single_use: true,
+        vouches: true,
     }
 }
 

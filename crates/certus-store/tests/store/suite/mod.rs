@@ -104,6 +104,7 @@ macro_rules! store_conformance {
                 a_validation_begins_once_and_ends_with_its_job
                 a_validation_that_failed_is_kept_with_its_reason
                 a_validation_that_failed_is_tried_again
+                what_a_key_vouches_for_is_kept_as_valid
                 an_authorization_serves_later_orders_where_it_may an_authorization_is_given_up_once
                 what_is_open_is_counted
                 an_account_has_its_orders_page_by_page

@@ -316,3 +316,22 @@ pub(crate) async fn a_validation_that_failed_is_tried_again(subject: &Subject) {
     let order = store.order(order.id).await.unwrap().unwrap();
     assert_eq!(order.value.authorizations, [met]);
 }
+
+pub(crate) async fn what_a_key_vouches_for_is_kept_as_valid(subject: &Subject) {
+    let store = &*subject.store;
+    let account = made::kept_account(store).await;
+    let name = Identifier::Dns(DnsName::parse("a.example").unwrap());
+    let vouched = Authorization::vouched(account.id, name, NOW, NOW + WEEK);
+    let (order, _) = made::order(&account, &["a.example"], NOW + WEEK);
+    let order = Order { authorizations: vec![vouched.id], ..order };
+    let audit = made::event(Action::OrderOpened, order.id);
+    store.open_order(&order, std::slice::from_ref(&vouched), &Charges::none(), audit).await.unwrap();
+    let kept = store.order(order.id).await.unwrap().unwrap();
+    assert_eq!(kept.value.authorizations, [vouched.clone()]);
+    let ahead = Authorization { id: AuthorizationId::random(), ..vouched };
+    let audit = made::event(Action::AuthorizationOpened, ahead.id);
+    store.open_authorization(&ahead, &Charges::none(), audit).await.unwrap();
+    assert_eq!(store.authorization(ahead.id).await.unwrap().unwrap().value, ahead);
+    let open = store.open_counts(account.id, NOW).await.unwrap();
+    assert_eq!((open.orders, open.authorizations), (1, 0), "nothing waits for the client");
+}
