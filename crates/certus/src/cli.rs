@@ -150,8 +150,9 @@ pub(crate) enum AccountsCommand {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Whatever the account asks for from now on is refused, and orders that wait come to nothing. Revoke its certificates with:
-certus ca revoke. That its owner makes another account is prevented by: certus ca keys block, or certus ca eab revoke.
+Whatever the account asks for from now on is refused, and orders that wait come to nothing.
+Its certificates are revoked by: certus ca revoke. Its owner may make another account, unless
+accounts need a key (external_account_required) and his is revoked: certus ca eab revoke.
 
 Example:
   certus ca accounts revoke https://ca.example/acme/acct/eJ3WcGgqlMs-ZNFNIvIBVA")]
