@@ -82,7 +82,7 @@ async fn acme_client_is_served(store: &str) {
     // It keeps its account with the new key, and the old one finds none.
     assert_eq!(seen["account"], seen["rolledOver"]);
     assert_eq!(seen["account"], seen["foundAgain"]);
-    says("oldKey", "account");
+    says("oldKey", "no account has this key");
     assert_eq!(seen["contact"], serde_json::json!(["mailto:new@peers.test"]));
     assert_eq!(seen["revoked"], Value::Null, "{seen:#}");
     says("revokedAgain", "revoked");
