@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 //! The authority as a program, and what others wrote: Certbot (Debian's and the newest), lego, Caddy, acme-client,
 //! instant-acme, rustls-acme, OpenSSL, Java's keytool, curl, BIND.
 

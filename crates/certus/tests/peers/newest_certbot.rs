@@ -35,6 +35,7 @@ async fn the_newest_certbot_is_served(store: &str) {
     // Profiles: one that is there, one that is not and is dispensable, and one that is not and is required.
     let short = certbot.obtain_with(&["short.peers.test"], &["--required-profile", "shortlived"]);
     assert_eq!(days(&short), 6);
+    accepted(&short, &["short.peers.test"]);
     let preferred = certbot.obtain_with(&["preferred.peers.test"], &["--preferred-profile", "shortlived"]);
     assert_eq!(days(&preferred), 6);
     let other = certbot.obtain_with(&["other.peers.test"], &["--preferred-profile", "absent"]);
