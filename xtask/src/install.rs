@@ -1,13 +1,12 @@
-//! Installing the outside programs that are missing: Debian packages by apt-get, pkilint by pip in an environment of
-//! its own. Only ever on request.
+//! Installing the outside programs that are missing: Debian packages by apt-get, others in folders of their own under
+//! `target/`. Only ever on request.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::programs::{Program, Source, find, missing, python_environment, python_installed, python_requirements};
+use crate::programs::{Program, Source, find, missing};
 use crate::step::run;
 
 /// Installs what is missing.
@@ -21,11 +20,11 @@ pub(crate) fn install(lacking: &[&Program]) -> Result<()> {
     }
     let mut packages = BTreeSet::new();
     let mut components = BTreeSet::new();
-    let mut python = false;
+    let mut environments = BTreeSet::new();
     for program in lacking {
         match program.source {
             Source::Debian(package) => drop(packages.insert(package)),
-            Source::PythonEnvironment => python = true,
+            Source::Made(environment) => drop(environments.insert(environment)),
             Source::Rust(component) => drop(components.insert(component)),
             Source::CargoInstall => {}
         }
@@ -37,24 +36,13 @@ pub(crate) fn install(lacking: &[&Program]) -> Result<()> {
         run(apt_get()?.arg("update"))?;
         run(apt_get()?.args(["install", "-y", "--no-install-recommends"]).args(packages))?;
     }
-    if python {
-        make_python_environment()?;
+    for environment in environments {
+        environment.make()?;
     }
     let still: Vec<_> = missing().iter().map(|program| program.name).collect();
     if !still.is_empty() {
         bail!("still missing after the installation: {}", still.join(", "));
     }
-    Ok(())
-}
-
-fn make_python_environment() -> Result<()> {
-    let environment = python_environment();
-    let python = find("python3").context("python3 is not there")?;
-    run(Command::new(python).args(["-m", "venv", "--clear"]).arg(&environment))?;
-    run(Command::new(environment.join("bin/pip"))
-        .args(["install", "--quiet", "--disable-pip-version-check", "--requirement"])
-        .arg(python_requirements()))?;
-    fs::copy(python_requirements(), python_installed()).context("the environment's requirements cannot be kept")?;
     Ok(())
 }
 

@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "a command of the tree speaks to the person who ran it")]
 
 mod conformance;
+mod environments;
 mod install;
 mod programs;
 mod prove;

@@ -3,11 +3,10 @@
 //! The house test compares this table with what the tests start: a test that runs another program adds it here.
 
 use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::root;
+use crate::environments::Environment;
 
 /// One outside program.
 #[derive(Debug)]
@@ -25,15 +24,16 @@ pub(crate) struct Program {
 pub(crate) enum Source {
     /// A package of Debian.
     Debian(&'static str),
-    /// The Python environment that `cargo xtask test --install` makes under `target/pkilint`.
-    PythonEnvironment,
+    /// A folder under `target/` that `cargo xtask test --install` makes.
+    Made(Environment),
     /// A part of the Rust toolchain, by its name in rustup.
     Rust(&'static str),
     /// A cargo subcommand that only a long proof or an additional check needs: never installed, never missed by `test`.
     CargoInstall,
 }
 
-use Source::{CargoInstall, Debian, PythonEnvironment, Rust};
+use Environment::{AcmeClient, Certbot, Pkilint};
+use Source::{CargoInstall, Debian, Made, Rust};
 
 /// Certbot's plug-in for dynamic updates of the DNS; it brings Certbot along.
 const CERTBOT_RFC2136: &str = "python3-certbot-dns-rfc2136";
@@ -62,6 +62,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
         purpose: "obtains certificates: a client we did not write",
     },
     Program { name: "lego", source: Debian("lego"), purpose: "obtains certificates: a client we did not write" },
+    Program { name: "caddy", source: Debian("caddy"), purpose: "a web server that obtains its certificates by itself" },
     Program { name: "named", source: Debian("bind9"), purpose: "the name server whose zone clients change" },
     Program { name: "dnssec-keygen", source: Debian("bind9-utils"), purpose: "makes the keys of signed zones" },
     Program { name: "dnssec-signzone", source: Debian("bind9-utils"), purpose: "signs zones" },
@@ -72,53 +73,34 @@ pub(crate) const PROGRAMS: &[Program] = &[
     Program { name: "createdb", source: Debian("postgresql"), purpose: "makes the database of a test" },
     Program { name: "psql", source: Debian("postgresql"), purpose: "looks into the database of a test" },
     Program { name: "setpriv", source: Debian("util-linux"), purpose: "starts PostgreSQL as an unprivileged user" },
-    Program { name: "python3", source: Debian("python3-venv"), purpose: "runs pkilint" },
-    Program { name: "lint_cabf_serverauth_cert", source: PythonEnvironment, purpose: "lints server certificates" },
-    Program { name: "lint_crl", source: PythonEnvironment, purpose: "lints certificate revocation lists" },
+    Program { name: "python3", source: Debian("python3-venv"), purpose: "runs pkilint and the newest Certbot" },
+    Program { name: "lint_cabf_serverauth_cert", source: Made(Pkilint), purpose: "lints server certificates" },
+    Program { name: "lint_crl", source: Made(Pkilint), purpose: "lints certificate revocation lists" },
+    Program { name: "certbot", source: Made(Certbot), purpose: "obtains certificates, as the newest Certbot does" },
+    Program { name: "node", source: Debian("nodejs"), purpose: "runs acme-client" },
+    Program { name: "npm", source: Debian("npm"), purpose: "installs acme-client" },
+    Program { name: "acme-client", source: Made(AcmeClient), purpose: "obtains certificates, rolls its key over" },
 ];
 
 impl Program {
     /// Whether the machine has it.
     pub(crate) fn is_there(&self) -> bool {
-        let found = find(self.name);
         match self.source {
             // Debian ships python3 without what makes environments; the package named in the table adds it.
-            Debian("python3-venv") => found.is_some_and(|python| can_make_environments(&python)),
+            Debian("python3-venv") => find(self.name).is_some_and(|python| can_make_environments(&python)),
             // Certbot without the plug-in obtains no wildcard.
-            Debian(CERTBOT_RFC2136) => found.is_some() && Path::new(CERTBOT_RFC2136_FOLDER).is_dir(),
-            // Another version of pkilint than the one that is asked for is as good as none.
-            PythonEnvironment => found.is_some() && python_environment_is_current(),
-            Debian(_) | Rust(_) | CargoInstall => found.is_some(),
+            Debian(CERTBOT_RFC2136) => find(self.name).is_some() && Path::new(CERTBOT_RFC2136_FOLDER).is_dir(),
+            // Another version than the one that is asked for is as good as none.
+            Made(environment) => environment.program(self.name).is_file() && environment.is_current(),
+            Debian(_) | Rust(_) | CargoInstall => find(self.name).is_some(),
         }
     }
 }
 
-/// Where the program of this name is: on the `PATH`, among the folders of administrators, in a folder of PostgreSQL's
-/// server programs, or in the Python environment under `target/pkilint`.
+/// Where the program of this name is: on the `PATH`, among the folders of administrators, or in a folder of PostgreSQL's
+/// server programs.
 pub(crate) fn find(name: &str) -> Option<PathBuf> {
     search_path().into_iter().map(|folder| folder.join(name)).find(|path| path.is_file())
-}
-
-/// The Python environment that holds pkilint.
-pub(crate) fn python_environment() -> PathBuf {
-    root().join("target/pkilint")
-}
-
-/// Pinned versions of pkilint and all it needs.
-pub(crate) fn python_requirements() -> PathBuf {
-    root().join("xtask/pkilint-requirements.txt")
-}
-
-/// A copy of the requirements that the Python environment was made from.
-pub(crate) fn python_installed() -> PathBuf {
-    python_environment().join("requirements.txt")
-}
-
-fn python_environment_is_current() -> bool {
-    match (fs::read(python_installed()), fs::read(python_requirements())) {
-        (Ok(installed), Ok(required)) => installed == required,
-        (Err(_), _) | (_, Err(_)) => false,
-    }
 }
 
 /// The programs that `cargo xtask test` needs and the machine lacks.
@@ -126,7 +108,7 @@ pub(crate) fn missing() -> Vec<&'static Program> {
     PROGRAMS
         .iter()
         .filter(|program| match program.source {
-            Debian(_) | PythonEnvironment | Rust(_) => !program.is_there(),
+            Debian(_) | Made(_) | Rust(_) => !program.is_there(),
             CargoInstall => false,
         })
         .collect()
@@ -140,7 +122,6 @@ fn search_path() -> Vec<PathBuf> {
     if let Ok(versions) = Path::new("/usr/lib/postgresql").read_dir() {
         folders.extend(versions.flatten().map(|version| version.path().join("bin")));
     }
-    folders.push(python_environment().join("bin"));
     folders
 }
 
@@ -158,12 +139,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_names_each_program_once() {
-        let mut names: Vec<_> = PROGRAMS.iter().map(|program| program.name).collect();
-        names.sort_unstable();
-        let count = names.len();
-        names.dedup();
-        assert_eq!(names.len(), count);
+    fn the_table_names_each_program_once_of_each_source() {
+        for program in PROGRAMS {
+            let is_same = |other: &&Program| other.name == program.name && other.source == program.source;
+            assert_eq!(PROGRAMS.iter().filter(is_same).count(), 1, "{program:?}");
+        }
     }
 
     #[test]

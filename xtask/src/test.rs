@@ -37,8 +37,9 @@ pub(crate) fn run_all(may_install: bool, only_programs: bool) -> Result<()> {
     } else {
         eprintln!("\n== dependencies: cargo-deny is not installed; the house test asserts the same walls");
     }
-    // Tests start the programs they test: those are built first, by themselves.
-    steps.step("programs", || run(cargo().args(["build", "--workspace", "--bins", "--locked"])));
+    // Tests start the programs they test: those are built first, with the features that the tests ask of libraries, or
+    // all would be built twice.
+    steps.step("programs", || run(cargo().args(["build", "--workspace", "--bins", "--tests", "--locked"])));
     prove::run_short_forms(&mut steps);
     steps.step("tests", || run(cargo().args(["test", "--workspace", "--locked", "--no-fail-fast"])));
     steps.end()
@@ -68,7 +69,7 @@ fn check_programs(may_install: bool) -> Result<()> {
 fn origin(program: &Program) -> String {
     match program.source {
         Source::Debian(package) => format!("Debian package {package}"),
-        Source::PythonEnvironment => "Python package pkilint".to_owned(),
+        Source::Made(environment) => format!("target/{}", environment.name()),
         Source::Rust(component) => format!("rustup component {component}"),
         Source::CargoInstall => format!("cargo install {}", program.name),
     }

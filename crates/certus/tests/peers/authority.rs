@@ -5,6 +5,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use certus_testkit::{BindServer, RawHttp, free_ports};
+use serde_json::Value;
+
+use crate::clients::succeeded;
 
 /// The program under test.
 pub(crate) const CERTUS: &str = env!("CARGO_BIN_EXE_certus");
@@ -34,19 +37,23 @@ impl Authority {
 
     /// [`Self::start`] with further settings of `[authority]`.
     pub(crate) async fn start_with(dir: &Path, store: &str, settings: &str) -> Self {
+        let change = |dir: &Path| change_settings(dir, "[authority]\n", &format!("[authority]\n{settings}"));
+        Self::start_changed(dir, store, change).await
+    }
+
+    /// [`Self::start`] after changes to the folder that was set up.
+    pub(crate) async fn start_changed(dir: &Path, store: &str, change: impl FnOnce(&Path)) -> Self {
         let [acme, pki, http_01_port, tls_alpn_01_port] = free_ports();
         Self::init(dir, store, acme, pki);
+        change(dir);
         let names = BindServer::start(ZONE, RECORDS).await.unwrap();
-        let text = std::fs::read_to_string(dir.join("certus.toml")).unwrap();
-        let text = text.replacen("[authority]\n", &format!("[authority]\n{settings}"), 1);
         let settings = format!(
             "\n[authority.validation]\nhttp_port = {http_01_port}\ntls_alpn_port = {tls_alpn_01_port}\n\
              resolvers = [\"{}\"]\ntrust_anchors = \"{}\"\npermit = [\"127.0.0.0/8\"]\n",
             names.address,
             names.anchors.display()
         );
-        let file = dir.join("certus.toml");
-        std::fs::write(&file, text + &settings).unwrap();
+        change_settings(dir, "\n[store]\n", &format!("{settings}\n[store]\n"));
         let log = std::fs::File::create(dir.join("log")).unwrap();
         let process = Command::new(CERTUS)
             .args(["ca", "serve", "--dir"])
@@ -90,6 +97,14 @@ impl Authority {
         assert!(tokio::time::timeout(PATIENCE, answered).await.is_ok(), "it does not answer: {}", self.log());
     }
 
+    /// What a command of `certus ca` says as JSON.
+    pub(crate) fn ca(&self, words: &[&str]) -> Value {
+        let output =
+            Command::new(CERTUS).arg("ca").args(words).args(["--json", "--dir"]).arg(&self.dir).output().unwrap();
+        succeeded(&output);
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
     pub(crate) fn root(&self) -> PathBuf {
         self.dir.join("state/root.pem")
     }
@@ -113,4 +128,12 @@ impl Drop for Authority {
         drop(self.process.kill());
         drop(self.process.wait());
     }
+}
+
+/// Changes the settings of an authority that does not run yet.
+pub(crate) fn change_settings(dir: &Path, from: &str, to: &str) {
+    let file = dir.join("certus.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains(from), "{from:?} is not in\n{text}");
+    std::fs::write(&file, text.replacen(from, to, 1)).unwrap();
 }

@@ -1,12 +1,17 @@
 //! Clients that others wrote.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use certus_pki::Certificate;
 use certus_testkit::BindServer;
 use certus_testkit::unix::make_private;
 
 use crate::authority::Authority;
+
+/// What brings a program that is missing.
+pub(crate) const INSTALL: &str = "run cargo xtask test --install";
 
 /// Where a client put what it obtained.
 #[derive(Debug)]
@@ -15,16 +20,33 @@ pub(crate) struct Obtained {
     pub(crate) key: PathBuf,
 }
 
-/// Debian's Certbot.
+/// Certbot.
 #[derive(Debug)]
 pub(crate) struct Certbot<'a> {
     pub(crate) authority: &'a Authority,
-    pub(crate) dir: PathBuf,
+    program: PathBuf,
+    dir: PathBuf,
 }
 
-impl Certbot<'_> {
-    fn command(&self) -> Command {
-        let mut command = Command::new("certbot");
+impl<'a> Certbot<'a> {
+    /// Debian's.
+    pub(crate) fn of_debian(authority: &'a Authority, dir: PathBuf) -> Self {
+        Self { authority, program: "certbot".into(), dir }
+    }
+
+    /// The newest.
+    pub(crate) fn newest(authority: &'a Authority, dir: PathBuf) -> Self {
+        Self { authority, program: made("certbot/bin/certbot"), dir }
+    }
+
+    /// Both, with what to begin names with.
+    pub(crate) fn both(authority: &'a Authority, dir: &Path) -> [(&'static str, Self); 2] {
+        let newest = Self::newest(authority, folder(dir, "newest-certbot"));
+        [("debian", Self::of_debian(authority, folder(dir, "certbot"))), ("newest", newest)]
+    }
+
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
         for (flag, folder) in [("--config-dir", "config"), ("--work-dir", "work"), ("--logs-dir", "logs")] {
             command.arg(flag).arg(self.dir.join(folder));
         }
@@ -32,18 +54,32 @@ impl Certbot<'_> {
         command
     }
 
-    fn obtain_by(&self, names: &[&str], how: &[&str]) -> Obtained {
+    /// Asks for a certificate.
+    fn ask(&self, names: &[&str], how: &[&str]) -> Output {
         let mut command = self.command();
         command.arg("certonly").args(how);
         command.args(["--server", &self.authority.directory_url, "--agree-tos", "--register-unsafely-without-email"]);
-        command.args(names.iter().flat_map(|name| ["-d", name]));
-        succeeded(&command.output().unwrap());
+        command.args(names.iter().flat_map(|name| match name.parse::<IpAddr>() {
+            Ok(_) => ["--ip-address", name],
+            Err(_) => ["-d", name],
+        }));
+        command.output().unwrap_or_else(|error| panic!("{:?}: {error}: {INSTALL}", self.program))
+    }
+
+    fn obtain_by(&self, names: &[&str], how: &[&str]) -> Obtained {
+        succeeded(&self.ask(names, how));
         self.obtained(names)
     }
 
     /// By http-01, standalone.
     pub(crate) fn obtain(&self, names: &[&str]) -> Obtained {
-        self.obtain_by(names, &["--standalone", "--http-01-port", &self.authority.http_01_port.to_string()])
+        self.obtain_with(names, &[])
+    }
+
+    /// By http-01, standalone, with more flags.
+    pub(crate) fn obtain_with(&self, names: &[&str], flags: &[&str]) -> Obtained {
+        let port = self.authority.http_01_port.to_string();
+        self.obtain_by(names, &[&["--standalone", "--http-01-port", &port], flags].concat())
     }
 
     /// By dns-01, changing the zone (RFC 2136).
@@ -73,20 +109,29 @@ impl Certbot<'_> {
         self.obtained(names)
     }
 
-    /// The same, making its account by external account binding.
+    /// Asks about every certificate, and renews those whose time it is.
+    pub(crate) fn renew_due(&self) -> String {
+        let mut command = self.command();
+        command.args(["renew", "--no-random-sleep-on-renew"]);
+        let output = command.args(["--http-01-port", &self.authority.http_01_port.to_string()]).output().unwrap();
+        succeeded(&output);
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    }
+
+    /// By http-01, making its account by external account binding.
     pub(crate) fn obtain_bound(&self, names: &[&str], kid: &str, mac: &str) -> Obtained {
-        let port = self.authority.http_01_port.to_string();
-        let (kid, mac) = (format!("--eab-kid={kid}"), format!("--eab-hmac-key={mac}"));
-        let bound = [kid.as_str(), mac.as_str()];
-        self.obtain_by(names, &[&["--standalone", "--http-01-port", &port], &bound[..]].concat())
+        self.obtain_with(names, &[&format!("--eab-kid={kid}"), &format!("--eab-hmac-key={mac}")])
     }
 
     /// What it says when it obtains nothing by http-01.
     pub(crate) fn refused(&self, names: &[&str]) -> String {
-        let mut command = self.command();
-        command.args(["certonly", "--standalone", "--http-01-port", &self.authority.http_01_port.to_string()]);
-        command.args(["--server", &self.authority.directory_url, "--agree-tos", "--register-unsafely-without-email"]);
-        let output = command.args(names.iter().flat_map(|name| ["-d", name])).output().unwrap();
+        self.refused_with(names, &[])
+    }
+
+    /// [`Self::refused`] with more flags.
+    pub(crate) fn refused_with(&self, names: &[&str], flags: &[&str]) -> String {
+        let port = self.authority.http_01_port.to_string();
+        let output = self.ask(names, &[&["--standalone", "--http-01-port", &port], flags].concat());
         assert!(!output.status.success(), "{output:?}");
         String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
     }
@@ -98,7 +143,8 @@ impl Certbot<'_> {
         succeeded(&command.arg(&obtained.leaf_and_chain).args(how).output().unwrap());
     }
 
-    fn obtained(&self, names: &[&str]) -> Obtained {
+    /// What it has for these names now.
+    pub(crate) fn obtained(&self, names: &[&str]) -> Obtained {
         let live = self.dir.join("config/live").join(names[0]);
         Obtained { leaf_and_chain: live.join("fullchain.pem"), key: live.join("privkey.pem") }
     }
@@ -181,6 +227,18 @@ impl Lego<'_> {
 pub(crate) fn leaf(obtained: &Obtained) -> String {
     let text = std::fs::read_to_string(&obtained.leaf_and_chain).unwrap();
     text.split_inclusive("-----END CERTIFICATE-----").next().unwrap().to_owned()
+}
+
+/// What `cargo xtask test --install` put at this path under `target/`.
+pub(crate) fn made(path: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target").join(path);
+    assert!(path.exists(), "{} is missing: {INSTALL}", path.display());
+    path
+}
+
+/// [`leaf`], read.
+pub(crate) fn certificate(obtained: &Obtained) -> Certificate {
+    Certificate::from_pem(&format!("{}\n", leaf(obtained))).unwrap()
 }
 
 pub(crate) fn folder(dir: &Path, name: &str) -> PathBuf {

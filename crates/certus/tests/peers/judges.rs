@@ -1,17 +1,19 @@
 //! Programs that say whether a certificate is good: OpenSSL and Java's keytool.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::process::Command;
 
 use crate::clients::{Obtained, leaf, succeeded};
 
-/// OpenSSL verifies the chain to the root, strictly, for every name.
+/// OpenSSL verifies the chain to the root, strictly, for every name and address.
 pub(crate) fn openssl_accepts(obtained: &Obtained, root: &Path, names: &[&str], dir: &Path) {
     let file = dir.join("leaf.pem");
     std::fs::write(&file, leaf(obtained)).unwrap();
     for name in names {
         let mut command = Command::new("openssl");
-        command.args(["verify", "-x509_strict", "-purpose", "sslserver", "-verify_hostname", name, "-CAfile"]);
+        let kind = if name.parse::<IpAddr>().is_ok() { "-verify_ip" } else { "-verify_hostname" };
+        command.args(["verify", "-x509_strict", "-purpose", "sslserver", kind, name, "-CAfile"]);
         command.arg(root).arg("-untrusted").arg(&obtained.leaf_and_chain).arg(&file);
         succeeded(&command.output().unwrap());
     }

@@ -8,8 +8,8 @@ use certus_pki::{Certificate, CertificateList};
 use certus_testkit::RawHttp;
 use certus_testkit::postgres::PostgresServer;
 
-use crate::authority::{Authority, CERTUS};
-use crate::clients::{Certbot, Lego, Obtained, folder, leaf, succeeded};
+use crate::authority::Authority;
+use crate::clients::{Certbot, Lego, Obtained, certificate, folder, leaf};
 
 /// The promise is a minute; the machine may be busy with other tests.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -22,7 +22,7 @@ async fn list(certificate: &Certificate) -> CertificateList {
 
 /// Waits until the list that a certificate names has it, and puts that list into a file.
 async fn listed(obtained: &Obtained, dir: &Path) -> CertificateList {
-    let certificate = Certificate::from_pem(&format!("{}\n", leaf(obtained))).unwrap();
+    let certificate = certificate(obtained);
     let waited = async {
         let mut again = tokio::time::interval(Duration::from_millis(500));
         loop {
@@ -51,30 +51,32 @@ async fn peers_revoke(store: &str) {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     let authority = Authority::start(&folder(dir, "authority"), store).await;
-    let certbot = Certbot { authority: &authority, dir: folder(dir, "certbot") };
     let lego = Lego { authority: &authority, dir: folder(dir, "lego") };
-    let by_account = certbot.obtain(&["account.peers.test"]);
-    certbot.revoke(&by_account, &["--reason", "superseded"]);
-    let by_key = certbot.obtain(&["key.peers.test"]);
-    certbot.revoke(&by_key, &["--key-path", by_key.key.to_str().unwrap(), "--reason", "keycompromise"]);
+    let mut revoked = Vec::new();
+    for (which, certbot) in Certbot::both(&authority, dir) {
+        let by_account = certbot.obtain(&[&format!("{which}-account.peers.test")]);
+        certbot.revoke(&by_account, &["--reason", "superseded"]);
+        let by_key = certbot.obtain(&[&format!("{which}-key.peers.test")]);
+        certbot.revoke(&by_key, &["--key-path", by_key.key.to_str().unwrap(), "--reason", "keycompromise"]);
+        revoked.extend([(by_account, Some(4)), (by_key, Some(1))]);
+    }
     let by_lego = lego.obtain(&["lego.peers.test"]);
     lego.revoke(&["lego.peers.test"]);
     let by_operator = lego.obtain(&["operator.peers.test"]);
-    let mut command = Command::new(CERTUS);
-    command.args(["ca", "revoke", "--json", "--reason", "privilege-withdrawn", "--dir"]).arg(&authority.dir);
-    succeeded(&command.arg("--certificate").arg(&by_operator.leaf_and_chain).output().unwrap());
+    let file = by_operator.leaf_and_chain.to_str().unwrap();
+    authority.ca(&["revoke", "--reason", "privilege-withdrawn", "--certificate", file]);
     let kept = lego.obtain(&["kept.peers.test"]);
 
-    for (obtained, reason) in [(&by_account, Some(4)), (&by_key, Some(1)), (&by_lego, None), (&by_operator, Some(9))] {
+    revoked.extend([(by_lego, None), (by_operator, Some(9))]);
+    for (obtained, reason) in &revoked {
         let list = listed(obtained, dir).await;
-        let serial = Certificate::from_pem(&format!("{}\n", leaf(obtained))).unwrap().serial().clone();
+        let serial = certificate(obtained).serial().clone();
         let entry = list.revoked().iter().find(|entry| entry.serial == serial).unwrap();
-        assert_eq!(entry.reason.map(certus_pki::RevocationReason::code), reason, "{entry:?}");
+        assert_eq!(entry.reason.map(certus_pki::RevocationReason::code), *reason, "{entry:?}");
         let said = openssl_says(obtained, &authority.root(), dir);
         assert!(said.contains("certificate revoked"), "{said}");
     }
-    let other = Certificate::from_pem(&format!("{}\n", leaf(&kept))).unwrap();
-    std::fs::write(dir.join("list.crl"), list(&other).await.der()).unwrap();
+    std::fs::write(dir.join("list.crl"), list(&certificate(&kept)).await.der()).unwrap();
     let said = openssl_says(&kept, &authority.root(), dir);
     assert!(said.contains(": OK"), "{said}");
     authority.stop();

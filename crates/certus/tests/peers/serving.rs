@@ -13,7 +13,7 @@ const FIVE: &[&str] =
 async fn peers_are_served(store: &str) {
     let dir = tempfile::tempdir().unwrap();
     let authority = Authority::start(&folder(dir.path(), "authority"), store).await;
-    let certbot = Certbot { authority: &authority, dir: folder(dir.path(), "certbot") };
+    let certbot = Certbot::of_debian(&authority, folder(dir.path(), "certbot"));
     let lego = Lego { authority: &authority, dir: folder(dir.path(), "lego") };
     for names in [ONE, FIVE] {
         let accepted = |obtained: &Obtained| {
