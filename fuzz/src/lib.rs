@@ -9,18 +9,24 @@
 pub mod der;
 pub mod seeds;
 
+mod answer;
+mod binding;
 mod cert_id;
 mod certificate;
 mod chain;
+mod challenge_certificate;
 mod crl;
 mod csr;
 mod jws;
 mod payload;
 mod text;
 
+pub use answer::answer;
+pub use binding::binding;
 pub use cert_id::cert_id;
 pub use certificate::certificate;
 pub use chain::chain;
+pub use challenge_certificate::challenge_certificate;
 pub use crl::crl;
 pub use csr::csr;
 pub use jws::jws;
@@ -30,7 +36,7 @@ pub use payload::payload;
 pub type Check = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Check); 7] = [
+pub const TARGETS: [(&str, Check); 10] = [
     ("jws", jws),
     ("payload", payload),
     ("csr", csr),
@@ -38,4 +44,7 @@ pub const TARGETS: [(&str, Check); 7] = [
     ("crl", crl),
     ("chain", chain),
     ("cert_id", cert_id),
+    ("binding", binding),
+    ("challenge_certificate", challenge_certificate),
+    ("answer", answer),
 ];

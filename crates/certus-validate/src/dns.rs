@@ -259,7 +259,7 @@ fn end_of_aliases<'a>(question: &'a Name, answers: &'a [Record]) -> &'a Name {
     owner
 }
 
-fn final_texts(question: &Name, answers: &[Record]) -> Vec<Vec<u8>> {
+pub(crate) fn final_texts(question: &Name, answers: &[Record]) -> Vec<Vec<u8>> {
     let owner = end_of_aliases(question, answers);
     let of_owner = answers.iter().filter(|record| record.name == *owner);
     let mut texts = Vec::new();
@@ -271,7 +271,7 @@ fn final_texts(question: &Name, answers: &[Record]) -> Vec<Vec<u8>> {
     texts
 }
 
-fn final_addresses(question: &Name, answers: &[Record]) -> Vec<IpAddr> {
+pub(crate) fn final_addresses(question: &Name, answers: &[Record]) -> Vec<IpAddr> {
     let owner = end_of_aliases(question, answers);
     let mut seen = HashSet::new();
     answers
@@ -284,7 +284,7 @@ fn final_addresses(question: &Name, answers: &[Record]) -> Vec<IpAddr> {
 
 /// Why a question has no answer.
 #[derive(Debug)]
-enum Failure {
+pub(crate) enum Failure {
     NoSuchName,
     NoData,
     Answered(ResponseCode),
@@ -294,7 +294,7 @@ enum Failure {
 }
 
 impl Failure {
-    fn of(error: &NetError) -> Self {
+    pub(crate) fn of(error: &NetError) -> Self {
         match error {
             NetError::Timeout => Self::TimedOut,
             NetError::Dns(DnsError::NoRecordsFound(none)) if none.response_code == ResponseCode::NXDomain => {
@@ -318,7 +318,7 @@ impl Failure {
         }
     }
 
-    fn sentence(&self, name: &str, record_type: RecordType) -> String {
+    pub(crate) fn sentence(&self, name: &str, record_type: RecordType) -> String {
         match self {
             Self::NoSuchName => format!("{name} does not exist in the DNS (NXDOMAIN)"),
             Self::NoData => format!("{name} has no {record_type} record"),

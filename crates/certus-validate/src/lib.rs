@@ -18,6 +18,7 @@ mod http_01;
 mod location;
 mod name_servers;
 mod reach;
+mod received;
 mod special_purpose;
 mod target;
 mod tls_alpn_01;
@@ -35,6 +36,7 @@ use http::HeaderValue;
 use tokio::time::Instant;
 
 pub use config::{Config, ConfigError, LocalNames};
+pub use received::{read_addresses, read_texts};
 pub use target::{Policy, PublicAddr, Refused};
 
 use dns::Dns;
