@@ -21,7 +21,7 @@ use rustls_pki_types::pem::PemObject as _;
 use tokio::net::TcpStream;
 
 use crate::authority::Authority;
-use crate::measure::{Measure, Request, Steps, What};
+use crate::measure::{Measure, Single, Steps, What};
 use crate::target::Target;
 
 /// Certificate keys are made once and used in turn: making keys is not what is measured.
@@ -87,8 +87,8 @@ impl Client {
     /// Sees that there is what will be asked for.
     pub(crate) async fn prepare(&mut self, measure: Measure) -> anyhow::Result<()> {
         match measure.what() {
-            What::Flows(_) | What::Requests(Request::NewNonce | Request::NewAccount) => Ok(()),
-            What::Requests(Request::Order | Request::RenewalInfo) => self.flow(ChallengeType::Http01).await.map(drop),
+            What::Flows(_) | What::Requests(Single::NewNonce | Single::NewAccount) => Ok(()),
+            What::Requests(Single::Order | Single::RenewalInfo) => self.flow(ChallengeType::Http01).await.map(drop),
         }
     }
 
@@ -104,23 +104,23 @@ impl Client {
         Ok(done)
     }
 
-    async fn request(&mut self, request: Request) -> anyhow::Result<Steps> {
+    async fn request(&mut self, request: Single) -> anyhow::Result<Steps> {
         let signed = |key: &KeyPair, kid, url: &str, payload: &[u8]| {
             sign(key, &Protected { kid, nonce: Some(&self.nonce), url }, payload)
         };
         let (method, url, body) = match request {
-            Request::NewNonce => (Method::HEAD, self.directory.new_nonce.clone(), String::new()),
-            Request::NewAccount => {
+            Single::NewNonce => (Method::HEAD, self.directory.new_nonce.clone(), String::new()),
+            Single::NewAccount => {
                 let (key, url) = (KeyPair::generate(KeyAlgorithm::EcP256)?, self.directory.new_account.clone());
                 let body = signed(&key, None, &url, b"{}")?;
                 (Method::POST, url, body)
             }
-            Request::Order => {
+            Single::Order => {
                 let url = self.order_url.clone();
                 let body = signed(&self.account, Some(&self.kid), &url, b"")?;
                 (Method::POST, url, body)
             }
-            Request::RenewalInfo => (Method::GET, self.renewal_url.clone(), String::new()),
+            Single::RenewalInfo => (Method::GET, self.renewal_url.clone(), String::new()),
         };
         let started = Instant::now();
         let answer = self.send(method, &url, body).await?;

@@ -84,7 +84,7 @@ async fn measure_all(arguments: &Arguments, scratch: &Path, target: &Arc<Target>
     let authority = start(arguments, &arguments.certus, scratch, target).await?;
     if !arguments.json {
         println!("{}", report::heading(&arguments.store, arguments.stored, sync));
-        for cost in &authority.cost {
+        if let Some(cost) = &authority.cost {
             println!("{}", report::stored(cost));
         }
     }

@@ -37,10 +37,10 @@ impl Measure {
             Self::Http01 => What::Flows(ChallengeType::Http01),
             Self::Dns01 => What::Flows(ChallengeType::Dns01),
             Self::TlsAlpn01 => What::Flows(ChallengeType::TlsAlpn01),
-            Self::NewNonce => What::Requests(Request::NewNonce),
-            Self::NewAccount => What::Requests(Request::NewAccount),
-            Self::Order => What::Requests(Request::Order),
-            Self::RenewalInfo => What::Requests(Request::RenewalInfo),
+            Self::NewNonce => What::Requests(Single::NewNonce),
+            Self::NewAccount => What::Requests(Single::NewAccount),
+            Self::Order => What::Requests(Single::Order),
+            Self::RenewalInfo => What::Requests(Single::RenewalInfo),
         }
     }
 
@@ -80,12 +80,12 @@ pub(crate) enum What {
     /// Whole flows, validated by that method.
     Flows(ChallengeType),
     /// That request alone.
-    Requests(Request),
+    Requests(Single),
 }
 
 /// One kind of request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Request {
+pub(crate) enum Single {
     /// HEAD of newNonce.
     NewNonce,
     /// newAccount with a new key.

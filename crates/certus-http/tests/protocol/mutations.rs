@@ -126,10 +126,12 @@ impl Outcomes {
         }
     }
 
-    /// The changes reach what they should: everywhere, some are harmless, and some are refused.
+    /// The changes reach what they should: everywhere some are refused, and, where there were many, some are harmless.
     fn assert_everything_was_reached(&self) {
+        let all: u64 = self.0.iter().flatten().sum();
         for (kind, [fine, refused]) in KINDS.iter().zip(self.0) {
-            assert!((fine > 0 || *kind == NEVER_FINE) && refused > 0, "{kind}: {self:?}");
+            assert!(fine > 0 || *kind == NEVER_FINE || all < SETTLED / 2, "{kind}: {self:?}");
+            assert!(refused > 0, "{kind}: {self:?}");
         }
     }
 }
