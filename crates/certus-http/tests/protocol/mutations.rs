@@ -8,6 +8,7 @@
 
 #![expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod memory;
 mod random;
 mod request;
 mod stock;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use memory::{fill_caches, resident};
 use random::Random;
 use request::{Changed, changed_http};
 use stock::Stock;
@@ -37,6 +39,9 @@ async fn no_change_of_a_valid_request_is_our_fault() {
     let panics = count_panics();
     let world = World::with(|setup| setup.second_root = true).await;
     let wanted = how_many();
+    if wanted > SETTLED {
+        fill_caches(&world).await;
+    }
     let (mut outcomes, mut changes, mut settled) = (Outcomes::default(), 0, None);
     let mut random = Random(0x5eed_ce27_0000_0002);
     while changes < wanted {
@@ -54,6 +59,7 @@ async fn no_change_of_a_valid_request_is_our_fault() {
         }
         changes += EACH_ACCOUNT.min(wanted - changes);
         world.clock.advance(EACH_TAKES);
+        world.target.forget_requests();
         if changes % SETTLED == 0 {
             let now = resident();
             println!("{changes} changes, {now:?} octets resident, fine and refused: {:?}", outcomes.0);
@@ -71,13 +77,6 @@ async fn no_change_of_a_valid_request_is_our_fault() {
 #[expect(clippy::disallowed_methods, reason = "the long proof is asked for from outside")]
 fn how_many() -> u64 {
     std::env::var("CERTUS_MUTATIONS").map_or(ORDINARY, |wanted| wanted.parse().unwrap())
-}
-
-/// The resident memory of this process, authority and client, in octets; none where the machine does not say.
-fn resident() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
 }
 
 /// Counts panics of everything that is not a test.
