@@ -51,7 +51,7 @@ fn judged(records: &[CaaRecord]) {
 
 fn verdict(records: &[CaaRecord], wildcard: bool, identities: &[DnsName]) -> bool {
     let account_urls = [ACCOUNT.to_owned()];
-    let claim = CaaClaim { wildcard, identities, account_urls: &account_urls, method: ChallengeType::Dns01 };
+    let claim = CaaClaim { wildcard, identities, account_urls: &account_urls, method: Some(ChallengeType::Dns01) };
     match judge_caa(records, &claim) {
         Ok(()) => true,
         Err(refusal) => {

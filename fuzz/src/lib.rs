@@ -9,9 +9,12 @@
 pub mod der;
 pub mod seeds;
 
+mod answer;
+mod binding;
 mod cert_id;
 mod certificate;
 mod chain;
+mod challenge_certificate;
 mod crl;
 mod csr;
 mod dns;
@@ -19,9 +22,12 @@ mod jws;
 mod payload;
 mod text;
 
+pub use answer::answer;
+pub use binding::binding;
 pub use cert_id::cert_id;
 pub use certificate::certificate;
 pub use chain::chain;
+pub use challenge_certificate::challenge_certificate;
 pub use crl::crl;
 pub use csr::csr;
 pub use dns::dns;
@@ -32,7 +38,7 @@ pub use payload::payload;
 pub type Check = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Check); 8] = [
+pub const TARGETS: [(&str, Check); 11] = [
     ("jws", jws),
     ("payload", payload),
     ("csr", csr),
@@ -41,4 +47,7 @@ pub const TARGETS: [(&str, Check); 8] = [
     ("chain", chain),
     ("cert_id", cert_id),
     ("dns", dns),
+    ("binding", binding),
+    ("challenge_certificate", challenge_certificate),
+    ("answer", answer),
 ];

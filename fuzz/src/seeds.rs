@@ -3,16 +3,18 @@
 //! They are made anew each time, with new keys, so that none has to be kept. `cargo run --example seeds` writes them
 //! to `corpus/`.
 
+mod answers;
+pub(crate) mod challenge;
 mod made_by_hand;
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use certus_acme::{CertId, Finalize, Jwk, Protected, base64url, jose};
+use certus_acme::{CertId, Finalize, Jwk, MacAlgorithm, Protected, authenticate, base64url, jose};
 use certus_pki::{
-    CaSubject, Certificate, CertificateChain, CrlScope, DnsName, KeyAlgorithm, KeyPair, RevocationReason, RevokedEntry,
-    SerialNumber, Timestamp, create_crl, create_intermediate, create_root,
+    CaSubject, Certificate, CertificateChain, CrlScope, DnsName, KeyAlgorithm, KeyPair, MacKey, RevocationReason,
+    RevokedEntry, SerialNumber, Timestamp, create_crl, create_intermediate, create_root,
 };
 
 /// An input that is read without fault.
@@ -40,6 +42,9 @@ pub fn of(target: &str) -> Vec<Seed> {
         "chain" => chains(),
         "cert_id" => cert_ids(),
         "dns" => crate::dns::answers().into_iter().map(|(name, octets)| seed(name, octets)).collect(),
+        "binding" => bindings(),
+        "challenge_certificate" => challenge_certificates(),
+        "answer" => answers::right().into_iter().map(|(name, octets)| seed(name, octets)).collect(),
         other => panic!("there is no target {other:?}"),
     }
 }
@@ -228,4 +233,29 @@ fn cert_ids() -> Vec<Seed> {
         seed("negative", "aYhba4dGQEHhs3uEe6CuLN4ByNQ.h2VDIQ"),
         seed("zero", "AQ.AA"),
     ]
+}
+
+fn bindings() -> Vec<Seed> {
+    let secret = MacKey::generate();
+    let jwk = Jwk::from_public_key(key(KeyAlgorithm::EcP256).public_key());
+    let mut seeds = vec![seed("key", jwk.canonical_json())];
+    for algorithm in MacAlgorithm::ALL {
+        let header = format!(r#"{{"alg":"{algorithm}","kid":"kid-1","url":"https://ca.example/acme/new-account"}}"#);
+        let made = authenticate(&secret, *algorithm, &header, jwk.canonical_json().as_bytes());
+        seeds.push(seed(format!("{algorithm}"), made));
+        seeds.push(seed(format!("{algorithm}-header"), header));
+    }
+    seeds
+}
+
+fn challenge_certificates() -> Vec<Seed> {
+    let mut seeds = Vec::new();
+    for (kind, extensions) in challenge::right() {
+        for algorithm in ALGORITHMS {
+            let made = challenge::with_extensions(&key(algorithm), &extensions);
+            seeds.push(seed(format!("{kind}-{algorithm}"), made));
+        }
+        seeds.push(seed(format!("{kind}-extensions"), extensions));
+    }
+    seeds
 }

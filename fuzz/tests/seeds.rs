@@ -8,7 +8,7 @@ use certus_acme::{
 };
 use certus_fuzz::{TARGETS, seeds};
 use certus_pki::{Certificate, CertificateChain, CertificateList, CertificationRequest, DnsName};
-use certus_validate::read_caa;
+use certus_validate::{read_addresses, read_caa, read_texts};
 use serde::de::DeserializeOwned;
 
 #[test]
@@ -39,6 +39,7 @@ fn every_seed_is_read() {
     }
     for seed in seeds::of("cert_id") {
         CertId::parse(str::from_utf8(&seed.octets).unwrap()).unwrap();
+    }
     let name = DnsName::parse("www.a.example").unwrap();
     for seed in seeds::of("dns") {
         match (seed.name.as_str(), read_caa(&name, &seed.octets)) {
@@ -46,6 +47,27 @@ fn every_seed_is_read() {
             (_, Ok(records)) => assert!(!records.is_empty(), "{}", seed.name),
             (_, Err(error)) => panic!("{}: {error}", seed.name),
         }
+    }
+    for seed in seeds::of("answer") {
+        let name = DnsName::parse("www.a.example").unwrap();
+        let found = match seed.name.as_str() {
+            "txt" => read_texts(&name, &seed.octets).unwrap().len(),
+            "nothing" | "no-such-name" => usize::from(read_addresses(&name, &seed.octets).is_err()),
+            "circle" => usize::from(read_addresses(&name, &seed.octets).unwrap_or_default().is_empty()),
+            _ => read_addresses(&name, &seed.octets).unwrap().len(),
+        };
+        assert!(found > 0, "{}", seed.name);
+    }
+    for seed in seeds::of("binding") {
+        let read = match seed.name.as_str() {
+            "key" => Jwk::parse(str::from_utf8(&seed.octets).unwrap()).is_ok(),
+            name if name.ends_with("-header") => reads::<ProtectedHeader>(&seed.octets),
+            _ => FlattenedJws::parse(&seed.octets).is_ok_and(|jws| jws.mac_algorithm().is_ok()),
+        };
+        assert!(read, "{}", seed.name);
+    }
+    for seed in seeds::of("challenge_certificate").iter().filter(|seed| !seed.name.ends_with("-extensions")) {
+        Certificate::parse(&seed.octets).unwrap_or_else(|error| panic!("{}: {error:?}", seed.name));
     }
     for seed in seeds::of("chain") {
         CertificateChain::from_pem(str::from_utf8(&seed.octets).unwrap()).unwrap();

@@ -42,6 +42,8 @@ enum Command {
         /// The proof's name
         #[arg(required_unless_present = "list")]
         name: Option<String>,
+        /// For `rate`: the older certus binary
+        binary: Option<PathBuf>,
         /// Name the proofs and what each shows
         #[arg(long)]
         list: bool,
@@ -61,8 +63,10 @@ fn main() -> ExitCode {
     let Arguments { command } = Arguments::parse();
     let done = match command {
         Command::Test { install, programs } => test::run_all(install, programs),
-        Command::Prove { list: true, name: _ } => prove::list(),
-        Command::Prove { list: false, name } => prove::run_in_full(name.as_deref().unwrap_or_default()),
+        Command::Prove { list: true, name: _, binary: _ } => prove::list(),
+        Command::Prove { list: false, name, binary } => {
+            prove::run_in_full(name.as_deref().unwrap_or_default(), binary.as_deref())
+        }
         Command::Conformance { check: true, missing: _ } => conformance::check(),
         Command::Conformance { check: false, missing: true } => conformance::missing(),
         Command::Conformance { check: false, missing: false } => conformance::write(),

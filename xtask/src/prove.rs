@@ -2,7 +2,7 @@
 //! go to `docs/proofs.md`.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
@@ -21,8 +21,8 @@ struct Proof {
     tests: &'static str,
     /// A short form beside the tests, which `cargo xtask test` runs as a step of its own.
     short: Option<fn() -> Command>,
-    /// All of it, one command after the other.
-    full: fn() -> Result<Vec<Command>>,
+    /// All of it, one command after the other. What is compared with an older binary is given that.
+    full: fn(Option<&Path>) -> Result<Vec<Command>>,
 }
 
 /// Every long proof.
@@ -30,16 +30,16 @@ const PROOFS: &[Proof] = &[
     Proof {
         name: "fuzz",
         shows: "no input makes a parser panic, hang or grow: every target in fuzz/, 10 minutes each",
-        tests: "the hostile-input tests of certus-pki, certus-acme and certus-http",
+        tests: "the hostile-input tests of certus-pki, certus-acme, certus-validate and certus-http",
         short: None,
-        full: fuzz,
+        full: |_| fuzz(),
     },
     Proof {
         name: "kills",
         shows: "whatever was acknowledged is there after kill -9: every commit point by name, then 50 at random",
         tests: "certus-chaos: every commit point, and a few kills at random",
         short: None,
-        full: || {
+        full: |_| {
             Ok(vec![with(
                 cargo_words("test --locked -p certus-chaos --test crash -- --nocapture"),
                 "CERTUS_KILLS",
@@ -49,37 +49,60 @@ const PROOFS: &[Proof] = &[
     },
     Proof {
         name: "mutations",
-        shows: "100,000 changed requests: no panic, no answer of 5xx, and the authority goes on issuing",
+        shows: "1,000,000 changed requests to all of the router: no panic, no answer of 5xx, memory stays, and it goes on issuing",
         tests: "certus-http: 3,000 of them",
         short: None,
-        full: || {
+        full: |_| {
             Ok(vec![with(
                 cargo_words("test --locked -p certus-http --test protocol mutations -- --nocapture"),
                 "CERTUS_MUTATIONS",
-                "100000",
+                "1000000",
             )])
         },
     },
     Proof {
         name: "bench",
-        shows: "full http-01 flows per second and per CPU-second, on both stores, at 1, 8, 32 and 128 clients",
+        shows: "flows per second and per CPU-second, on both stores, at 1, 8, 32 and 128 clients; the other methods and \
+                single requests at 32",
         tests: "none: figures of a debug build say nothing",
         short: None,
-        full: || Ok(vec![release_build(), bench("--store sqlite"), bench("--store postgres")]),
+        full: |_| {
+            let single = "--measure dns-01,tls-alpn-01,newNonce,newAccount,order,renewalInfo --clients 32";
+            let mut commands = vec![release_build()];
+            for store in ["sqlite", "postgres"] {
+                commands.push(bench(&format!("--store {store}")));
+                commands.push(bench(&format!("--store {store} {single}")));
+            }
+            Ok(commands)
+        },
     },
     Proof {
         name: "scale",
-        shows: "a flow costs the same beside 100,000 and 1,000,000 certificates as beside none, in CPU and memory",
+        shows: "a flow and renewal information cost the same beside 100,000 and 1,000,000 certificates as beside none; \
+                what those cost in room, and in CRLs",
         tests: "certus-store: loading and paging certificates",
         short: None,
-        full: || {
+        full: |_| {
             let mut commands = vec![release_build()];
             for store in ["sqlite", "postgres"] {
                 for stored in ["0", "100000", "1000000"] {
-                    commands.push(bench(&format!("--store {store} --clients 32 --stored {stored}")));
+                    let measured = "--measure http-01,order,renewalInfo --clients 32";
+                    commands.push(bench(&format!("--store {store} {measured} --stored {stored}")));
                 }
             }
             Ok(commands)
+        },
+    },
+    Proof {
+        name: "rate",
+        shows: "flows per CPU-second against an older certus binary, which is given: the medians of 5 runs of each in turn",
+        tests: "none: figures of a debug build say nothing",
+        short: None,
+        full: |binary| {
+            let binary = binary.context("which binary? cargo xtask prove rate BINARY")?;
+            let mut compare = bench("--clients 32 --against");
+            compare.arg(std::path::absolute(binary)?);
+            Ok(vec![release_build(), compare])
         },
     },
 ];
@@ -101,13 +124,13 @@ pub(crate) fn list() -> Result<()> {
 /// # Errors
 ///
 /// If there is none of this name, something it needs is missing, or a command of it fails.
-pub(crate) fn run_in_full(name: &str) -> Result<()> {
+pub(crate) fn run_in_full(name: &str, binary: Option<&Path>) -> Result<()> {
     let names = || PROOFS.iter().map(|proof| proof.name).collect::<Vec<_>>().join(", ");
     let proof = PROOFS.iter().find(|proof| proof.name == name);
     let proof = proof.with_context(|| format!("there is no proof {name:?}; there are: {}", names()))?;
     println!("{}: {}", proof.name, proof.shows);
     let start = Instant::now();
-    for mut command in (proof.full)()? {
+    for mut command in (proof.full)(binary)? {
         println!("\n== {}", words(&command));
         run(&mut command)?;
     }
@@ -145,6 +168,9 @@ const FUZZ_TARGETS: &[(&str, &str)] = &[
     ("chain", "pem"),
     ("cert_id", "cert_id"),
     ("dns", "dns"),
+    ("answer", "answer"),
+    ("binding", "json"),
+    ("challenge_certificate", "der"),
 ];
 
 fn fuzz() -> Result<Vec<Command>> {

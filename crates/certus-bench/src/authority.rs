@@ -1,16 +1,14 @@
 //! The authority under measurement: `certus up` in a process of its own.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use certus_ca::audit::{Action, Actor, AuditEvent};
-use certus_ca::id::CertificateId;
-use certus_ca::state::IssuedCertificate;
-use certus_pki::{Clock as _, DnsName, SerialNumber, SubjectName, SystemClock, random_bytes, sha256};
-use certus_testkit::postgres::PostgresServer;
+
+use crate::database::Database;
+use crate::stored::{self, Cost};
+use crate::target::Target;
 
 /// A running authority.
 #[derive(Debug)]
@@ -18,7 +16,9 @@ pub(crate) struct Authority {
     process: Child,
     pub(crate) directory_url: String,
     pub(crate) root_pem: String,
-    postgres: Option<PostgresServer>,
+    database: Database,
+    /// Of what was stored before.
+    pub(crate) cost: Option<Cost>,
 }
 
 impl Authority {
@@ -26,40 +26,38 @@ impl Authority {
         certus: &Path,
         store: &str,
         dir: &Path,
-        target_port: u16,
+        target: &Target,
         stored: u64,
     ) -> anyhow::Result<Self> {
-        let postgres = match store {
-            "sqlite" => None,
-            "postgres" => Some(PostgresServer::start()?),
-            other => bail!("the store {other:?} is neither \"sqlite\" nor \"postgres\""),
-        };
-        let url = match &postgres {
-            None => "sqlite".to_owned(),
-            Some(server) => server.create_database("bench")?,
-        };
         let dir = dir.join("lab");
+        let database = Database::new(store, &dir)?;
+        let mut cost = None;
         if stored > 0 {
             // Once up and down, so that the store exists with its schema and issuer.
-            let mut first = spawn(certus, &url, &dir, target_port)?;
+            let mut first = spawn(certus, &database, &dir, target)?;
             ready(&mut first, &dir).await?;
             end(first).await?;
-            load(&url, &dir, stored).await?;
+            cost = Some(stored::load(&database, stored).await?);
         }
-        let mut process = spawn(certus, &url, &dir, target_port)?;
+        let mut process = spawn(certus, &database, &dir, target)?;
         let ready = ready(&mut process, &dir).await?;
         let text = |name: &str| ready.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
         let root_pem = std::fs::read_to_string(text("root_path"))?;
-        Ok(Self { process, directory_url: text("directory_url"), root_pem, postgres })
+        Ok(Self { process, directory_url: text("directory_url"), root_pem, database, cost })
     }
 
     /// What the process has used so far.
     pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
-        let postgres_ticks = match self.postgres.as_ref().and_then(PostgresServer::pid) {
+        let postgres_ticks = match self.database.server_pid() {
             Some(server) => tree_ticks(server)?,
             None => 0,
         };
         Ok(Usage { ticks: ticks(self.process.id())?, postgres_ticks, rss: rss(self.process.id())? })
+    }
+
+    /// How large its database is, in octets.
+    pub(crate) fn octets(&self) -> anyhow::Result<u64> {
+        self.database.octets()
     }
 
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
@@ -67,15 +65,17 @@ impl Authority {
     }
 }
 
-fn spawn(certus: &Path, url: &str, dir: &Path, target_port: u16) -> anyhow::Result<Child> {
+fn spawn(certus: &Path, database: &Database, dir: &Path, target: &Target) -> anyhow::Result<Child> {
     let [acme, pki] = free_ports()?;
     std::fs::create_dir_all(dir)?;
     let log = std::fs::File::create(dir.with_extension("log"))?;
     Command::new(certus)
         .args(["up", "--dir"])
         .arg(dir)
-        .args(["--store", url, "--listen", &format!("127.0.0.1:{acme}"), "--pki-listen", &format!("127.0.0.1:{pki}")])
-        .args(["--http-01-port", &target_port.to_string(), "--ready-file"])
+        .args(["--store", database.for_certus(), "--listen", &format!("127.0.0.1:{acme}")])
+        .args(["--pki-listen", &format!("127.0.0.1:{pki}"), "--resolver", &target.resolver().to_string()])
+        .args(["--http-01-port", &target.http_port().to_string()])
+        .args(["--tls-alpn-01-port", &target.tls_port().to_string(), "--ready-file"])
         .arg(ready_file(dir))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -124,65 +124,6 @@ async fn end(mut process: Child) -> anyhow::Result<()> {
     let status = tokio::task::spawn_blocking(move || process.wait()).await??;
     anyhow::ensure!(status.success(), "certus ended with {status}");
     Ok(())
-}
-
-/// Loads certificates through the store, as they would be after that many orders.
-async fn load(url: &str, dir: &Path, count: u64) -> anyhow::Result<()> {
-    let url = if url == "sqlite" { format!("sqlite:{}", sqlite_file(dir)?.display()) } else { url.to_owned() };
-    let store = certus_store::connect(&url.parse()?).await?;
-    let (issuer, _) = store.issuers().await?.into_iter().next().context("the store knows no issuer")?;
-    let now = SystemClock.now();
-    let mut made = 0;
-    while made < count {
-        let batch: Vec<IssuedCertificate> = (made..(made + 1000).min(count)).map(|n| synthetic(n, &issuer)).collect();
-        made += 1000;
-        let audit = AuditEvent {
-            at: now,
-            actor: Actor::Authority,
-            action: Action::CertificatesLoaded,
-            object: issuer.clone(),
-            request: None,
-        };
-        store.load_certificates(&batch, audit).await?;
-    }
-    Ok(())
-}
-
-fn sqlite_file(dir: &Path) -> anyhow::Result<PathBuf> {
-    let mut folders = vec![dir.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder)? {
-            let path = entry?.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "sqlite" || extension == "db") {
-                return Ok(path);
-            }
-        }
-    }
-    bail!("the laboratory has no database file")
-}
-
-fn synthetic(number: u64, issuer: &str) -> IssuedCertificate {
-    let now = SystemClock.now();
-    // As long as a real one, and as random.
-    let der: Vec<u8> = std::iter::repeat_with(random_bytes::<64>).take(12).flatten().collect();
-    let name = DnsName::parse(&format!("host{number}.stored.example")).ok();
-    IssuedCertificate {
-        id: CertificateId::random(),
-        account: None,
-        issuer: issuer.to_owned(),
-        serial: SerialNumber::random(),
-        sha256: sha256(&der),
-        der,
-        spki_sha256: random_bytes(),
-        names: name.into_iter().map(SubjectName::Dns).collect::<BTreeSet<_>>(),
-        profile: "classic".to_owned(),
-        shard: 0,
-        not_before: now,
-        not_after: now + Duration::from_secs(90 * 24 * 3600),
-        issued: now,
-    }
 }
 
 /// What processes have used.

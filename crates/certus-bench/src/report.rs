@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::authority::Usage;
-use crate::flow::{NAMES, Steps};
+use crate::measure::{Measure, Steps, What};
+use crate::stored::Cost;
 
 /// Writes measured for the median of fdatasync.
 const SYNCS: usize = 200;
@@ -28,20 +29,44 @@ pub(crate) fn heading(store: &str, stored: u64, sync: Duration) -> String {
     format!("store {store}, {stored} certificates stored before; fdatasync of 4 KiB: median {:.2} ms", millis(sync))
 }
 
+/// What certificates cost that were stored before, in room and in lists.
+pub(crate) fn stored(cost: &Cost) -> String {
+    let [read, made] = cost.list_taken.map(millis);
+    format!(
+        "     {} octets of the database per stored certificate; the list of a shard with {} revoked: {} octets, read in \
+         {read:.1} ms, written and signed in {made:.1} ms",
+        cost.octets_per_certificate, cost.entries, cost.list_octets
+    )
+}
+
 /// One run.
 #[derive(Debug)]
 pub(crate) struct Run {
+    pub(crate) measure: Measure,
     pub(crate) clients: usize,
     pub(crate) elapsed: Duration,
     pub(crate) usage: Usage,
     pub(crate) sync: Duration,
     pub(crate) steps: Vec<Steps>,
+    /// Octets by which the database grew.
+    pub(crate) grown: u64,
 }
 
 impl Run {
     #[expect(clippy::cast_precision_loss, reason = "flows of a run are far below 2^52")]
-    fn flows(&self) -> f64 {
+    pub(crate) fn flows(&self) -> f64 {
         self.steps.len() as f64
+    }
+
+    /// Flows, or requests, for each second that certus used.
+    pub(crate) fn per_cpu_second(&self) -> f64 {
+        self.flows() / self.usage.cpu()
+    }
+
+    /// Octets of the database that each left behind.
+    #[expect(clippy::cast_precision_loss, reason = "databases are far below 2^52 octets")]
+    fn octets_each(&self) -> f64 {
+        self.grown as f64 / self.flows()
     }
 
     fn polls(&self) -> u32 {
@@ -63,24 +88,27 @@ impl Run {
 
     pub(crate) fn text(&self) -> String {
         let cpu = self.usage.cpu();
+        let unit = self.measure.unit();
         let mut text = format!(
-            "{:>4} clients: {:>7.1} flows/s, {:>7.1} flows per CPU-second of certus ({:.2} ms each), PostgreSQL {:.2} \
-             CPU-s, RSS {:.0} MiB, {} flows, {} polls\n     flow p50 {:.1} ms p99 {:.1} ms",
+            "{:>4} clients, {}: {:>7.1} {unit}/s, {:>7.1} {unit} per CPU-second of certus ({:.2} ms each), PostgreSQL \
+             {:.2} CPU-s, RSS {:.0} MiB, {} {unit}, {} polls, {:.0} octets of the database each\n     p50 {:.2} ms p99 {:.2} ms",
             self.clients,
+            self.measure.name(),
             self.flows() / self.elapsed.as_secs_f64(),
-            self.flows() / cpu,
+            self.per_cpu_second(),
             1000.0 * cpu / self.flows(),
             self.usage.postgres_cpu(),
             self.rss_mib(),
             self.steps.len(),
             self.polls(),
+            self.octets_each(),
             self.of_flow(50),
             self.of_flow(99),
         );
-        for (index, name) in NAMES.iter().enumerate() {
+        for (index, name) in self.measure.steps().iter().enumerate() {
             text.push_str(&format!("; {name} {:.1}/{:.1}", self.of_step(index, 50), self.of_step(index, 99)));
         }
-        if self.clients == 1 {
+        if self.clients == 1 && matches!(self.measure.what(), What::Flows(_)) {
             let limit = 6.0 * millis(self.sync) + 6.0;
             text.push_str(&format!(
                 "\n     six fdatasyncs and 6 ms: {limit:.1} ms; the median flow is {:.1} ms",
@@ -91,7 +119,9 @@ impl Run {
     }
 
     pub(crate) fn json(&self) -> String {
-        let steps: serde_json::Map<String, serde_json::Value> = NAMES
+        let steps: serde_json::Map<String, serde_json::Value> = self
+            .measure
+            .steps()
             .iter()
             .enumerate()
             .map(|(index, name)| {
@@ -101,15 +131,17 @@ impl Run {
             .collect();
         serde_json::json!({
             "schema": "certus.bench/1",
+            "measure": self.measure.name(),
             "clients": self.clients,
             "flows": self.steps.len(),
             "seconds": self.elapsed.as_secs_f64(),
             "flows_per_second": self.flows() / self.elapsed.as_secs_f64(),
-            "flows_per_cpu_second": self.flows() / self.usage.cpu(),
+            "flows_per_cpu_second": self.per_cpu_second(),
             "cpu_seconds": self.usage.cpu(),
             "postgres_cpu_seconds": self.usage.postgres_cpu(),
             "rss_mib": self.rss_mib(),
             "polls": self.polls(),
+            "database_octets_each": self.octets_each(),
             "fdatasync_ms": millis(self.sync),
             "p50_ms": self.of_flow(50),
             "p99_ms": self.of_flow(99),

@@ -1,70 +1,86 @@
-//! The host behind every name: answers http-01 for whatever token a client has put up.
+//! What validation meets: one server of each method, in this process, for whatever clients have put up.
+
+mod http;
 
 use std::collections::HashMap;
-use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
+use certus_acme::{ChallengeType, base64url};
+use certus_pki::{KeyAlgorithm, KeyPair, sha256};
+use certus_testkit::name_server::{NameServer, Reply, text};
+use certus_testkit::{ChallengeCertificate, TlsAlpnAnswer, TlsAlpnTarget};
 use parking_lot::Mutex;
-use tokio::net::TcpListener;
 
-/// The web server.
+use http::WebServer;
+
+/// The servers.
 #[derive(Debug)]
 pub(crate) struct Target {
-    port: u16,
-    answers: Mutex<HashMap<String, String>>,
+    web: Arc<WebServer>,
+    tls: TlsAlpnTarget,
+    /// Of every certificate that is shown: making keys is not what is measured.
+    tls_key: KeyPair,
+    dns: NameServer,
+    /// The text of each name.
+    texts: Arc<Mutex<HashMap<String, String>>>,
 }
 
 impl Target {
     pub(crate) async fn start() -> anyhow::Result<Arc<Self>> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let target = Arc::new(Self { port: listener.local_addr()?.port(), answers: Mutex::default() });
-        let serving = Arc::clone(&target);
-        let mut connections = tokio::task::JoinSet::new();
-        let accepting = async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let serving = Arc::clone(&serving);
-                connections.spawn(async move {
-                    let service = service_fn(move |request| {
-                        let answer = serving.answer(&request);
-                        async move { Ok::<_, Infallible>(answer) }
-                    });
-                    let http = hyper::server::conn::http1::Builder::new();
-                    // A validator that hangs up early is no news.
-                    drop(http.serve_connection(TokioIo::new(stream), service).await);
-                });
-                while connections.try_join_next().is_some() {}
+        let texts = Arc::<Mutex<HashMap<String, String>>>::default();
+        let known = Arc::clone(&texts);
+        let dns = NameServer::start(move |question| {
+            let value = known.lock().get(&question.name).cloned();
+            Reply::Records(value.iter().map(|value| text(&question.name, &[value])).collect())
+        });
+        Ok(Arc::new(Self {
+            web: WebServer::start().await?,
+            tls: TlsAlpnTarget::bind(0).await?,
+            tls_key: KeyPair::generate(KeyAlgorithm::EcP256)?,
+            dns,
+            texts,
+        }))
+    }
+
+    pub(crate) fn http_port(&self) -> u16 {
+        self.web.port()
+    }
+
+    pub(crate) fn tls_port(&self) -> u16 {
+        self.tls.port()
+    }
+
+    pub(crate) fn resolver(&self) -> SocketAddr {
+        self.dns.address
+    }
+
+    pub(crate) fn put_up(
+        &self,
+        method: ChallengeType,
+        name: &str,
+        token: &str,
+        key_authorization: String,
+    ) -> anyhow::Result<()> {
+        match method {
+            ChallengeType::Http01 => self.web.put_up(token, key_authorization),
+            ChallengeType::Dns01 => {
+                let value = base64url::encode(&sha256(key_authorization.as_bytes()));
+                self.texts.lock().insert(format!("_acme-challenge.{name}"), value);
             }
-        };
-        #[expect(clippy::disallowed_methods, reason = "the target lives as long as this program")]
-        drop(tokio::spawn(accepting));
-        Ok(target)
-    }
-
-    pub(crate) fn port(&self) -> u16 {
-        self.port
-    }
-
-    pub(crate) fn put_up(&self, token: &str, key_authorization: String) {
-        self.answers.lock().insert(token.to_owned(), key_authorization);
-    }
-
-    pub(crate) fn take_down(&self, token: &str) {
-        self.answers.lock().remove(token);
-    }
-
-    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-        let token = request.uri().path().strip_prefix("/.well-known/acme-challenge/");
-        let found = token.and_then(|token| self.answers.lock().get(token).cloned());
-        let mut response = Response::new(Full::new(Bytes::from(found.clone().unwrap_or_default())));
-        if found.is_none() {
-            *response.status_mut() = StatusCode::NOT_FOUND;
+            ChallengeType::TlsAlpn01 => {
+                let shown = ChallengeCertificate::for_name(name, &key_authorization).sign(&self.tls_key)?;
+                self.tls.answer(name, &TlsAlpnAnswer::new(shown, self.tls_key.clone()))?;
+            }
         }
-        response
+        Ok(())
+    }
+
+    pub(crate) fn take_down(&self, method: ChallengeType, name: &str, token: &str) {
+        match method {
+            ChallengeType::Http01 => self.web.take_down(token),
+            ChallengeType::Dns01 => drop(self.texts.lock().remove(&format!("_acme-challenge.{name}"))),
+            ChallengeType::TlsAlpn01 => self.tls.forget(name),
+        }
     }
 }

@@ -6,14 +6,11 @@ use certus_acme::ProblemKind;
 use certus_ca::ports::ValidationError;
 use certus_ca::state::{CaaAnswer, CaaRecord, Security};
 use certus_pki::DnsName;
-use hickory_proto::op::{DnsResponse, Message};
-use hickory_proto::rr::{Name, RData, RecordType};
-use hickory_resolver::net::{DnsError, NetError};
+use hickory_proto::rr::RData;
 use tokio::time::Instant;
 
-use crate::answer::{Answer, Step};
+use crate::answer::Answer;
 use crate::dns::Dns;
-use crate::dnssec::Wanted;
 use crate::failure::failed;
 
 /// The labels of a name that is looked up, each of which may cost a question: more than any name in use has, few enough to
@@ -53,32 +50,13 @@ pub(crate) async fn find(dns: &Dns, name: &DnsName, deadline: Instant) -> Result
     Ok(answer)
 }
 
-/// What an answer says of the CAA records at a name, as it comes over the network and without DNSSEC.
-///
-/// None when it leads to another name or says that there are none.
-///
-/// # Errors
-///
-/// Why it is no answer.
-pub fn read_caa(name: &DnsName, octets: &[u8]) -> Result<Vec<CaaRecord>, String> {
-    let question = Name::from_ascii(format!("{name}.")).map_err(|error| error.to_string())?;
-    let message = Message::from_vec(octets).map_err(|error| error.to_string())?;
-    let response = DnsResponse::from_message(message).map_err(|error| error.to_string())?;
-    let answer = DnsError::from_response(response).map_err(NetError::from);
-    match Step::of(&question, RecordType::CAA, answer, Wanted::Nothing) {
-        Ok(Step::Found(found)) => records(name, found).map_err(|error| error.to_string()),
-        Ok(Step::Alias { .. } | Step::Absent(_)) => Ok(Vec::new()),
-        Err(failure) => Err(failure.sentence(name.as_str(), RecordType::CAA)),
-    }
-}
-
 /// A name and those above it, without the root.
 fn tree(name: &DnsName) -> impl Iterator<Item = DnsName> {
     let parent = |name: &DnsName| name.as_str().split_once('.').and_then(|(_, rest)| DnsName::parse(rest).ok());
     std::iter::successors(Some(name.clone()), parent)
 }
 
-fn records(domain: &DnsName, found: Answer) -> Result<Vec<CaaRecord>, ValidationError> {
+pub(crate) fn records(domain: &DnsName, found: Answer) -> Result<Vec<CaaRecord>, ValidationError> {
     let records: Vec<CaaRecord> = found
         .records
         .into_iter()

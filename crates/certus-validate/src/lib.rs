@@ -22,6 +22,7 @@ mod location;
 mod name_servers;
 mod question;
 mod reach;
+mod received;
 mod special_purpose;
 mod target;
 mod tls_alpn_01;
@@ -39,9 +40,9 @@ use certus_pki::DnsName;
 use http::HeaderValue;
 use tokio::time::Instant;
 
-pub use caa::read_caa;
 pub use config::{Config, ConfigError, LocalNames};
 pub use dnssec::{AnchorError, Anchors, Dnssec};
+pub use received::{read_addresses, read_caa, read_texts};
 pub use target::{Policy, PublicAddr, Refused};
 
 use dns::Dns;

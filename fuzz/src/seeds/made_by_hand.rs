@@ -96,13 +96,13 @@ pub(super) fn leaf(issuer: &Certificate, issuer_key: &KeyPair, key: &PublicKey) 
     signed(issuer_key, &tlv(SEQUENCE, &tbs.concat()))
 }
 
-fn signed(key: &KeyPair, message: &[u8]) -> Vec<u8> {
+pub(super) fn signed(key: &KeyPair, message: &[u8]) -> Vec<u8> {
     let algorithm = key.default_signature_algorithm();
     let signature = key.sign(algorithm, SignatureEncoding::Der, message).expect("a key in memory signs");
     tlv(SEQUENCE, &[message, algorithm.identifier_der(), &bit_string(&signature)].concat())
 }
 
-fn relative_name(tag: u8, text: &str) -> Vec<u8> {
+pub(super) fn relative_name(tag: u8, text: &str) -> Vec<u8> {
     tlv(SET, &tlv(SEQUENCE, &[tlv(OBJECT_IDENTIFIER, COMMON_NAME), tlv(tag, text.as_bytes())].concat()))
 }
 
@@ -111,11 +111,11 @@ fn attribute(id: &[u8], value: &[u8]) -> Vec<u8> {
 }
 
 /// An extension of the arc 2.5.29.
-fn extension(number: u8, critical: bool, value: &[u8]) -> Vec<u8> {
+pub(super) fn extension(number: u8, critical: bool, value: &[u8]) -> Vec<u8> {
     extension_of(&[0x55, 0x1d, number], critical, value)
 }
 
-fn extension_of(id: &[u8], critical: bool, value: &[u8]) -> Vec<u8> {
+pub(super) fn extension_of(id: &[u8], critical: bool, value: &[u8]) -> Vec<u8> {
     let critical = if critical { tlv(BOOLEAN, &[0xff]) } else { Vec::new() };
     tlv(SEQUENCE, &[tlv(OBJECT_IDENTIFIER, id), critical, tlv(OCTET_STRING, value)].concat())
 }

@@ -3,7 +3,8 @@
 use std::sync::LazyLock;
 
 use certus_acme::jose::{Protected, sign};
-use certus_acme::{FlattenedJws, Jwk, NewOrder, strict_object};
+use certus_acme::{CertId, FlattenedJws, Jwk, MacAlgorithm, NewOrder, authenticate, strict_object};
+use certus_pki::MacKey;
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -96,6 +97,38 @@ proptest! {
             if let Ok(algorithm) = jws.algorithm() {
                 prop_assert!(jws.verify(ACCOUNT.public_key(), algorithm).is_ok());
             }
+        }
+    }
+
+    #[test]
+    fn an_altered_binding_is_refused_or_means_the_same(which in 0_usize..3, changes in changes()) {
+        let (key, algorithm) = (MacKey::from_bytes(b"handed out by an operator"), MacAlgorithm::ALL[which]);
+        let header = format!(r#"{{"alg":"{algorithm}","kid":"key-1","url":"{URL}"}}"#);
+        let altered = changed(&authenticate(&key, algorithm, &header, PAYLOAD), &changes);
+        if let Ok(jws) = FlattenedJws::parse(&altered)
+            && let Ok(said) = jws.mac_algorithm()
+            && let Ok(verified) = jws.verify_mac(&key, said)
+        {
+            prop_assert_eq!((said, verified.payload()), (algorithm, PAYLOAD));
+            prop_assert_eq!(verified.header().kid.as_deref(), Some("key-1"));
+        }
+        // The MAC is right, whatever the header says: only what it says of the algorithm counts.
+        let altered = changed(&header, &changes);
+        let sent = authenticate(&key, algorithm, &String::from_utf8_lossy(&altered), PAYLOAD);
+        if let Ok(jws) = FlattenedJws::parse(sent.as_bytes()) {
+            prop_assert!(jws.algorithm().is_err(), "no MAC stands for a signature");
+            if let Ok(said) = jws.mac_algorithm() {
+                prop_assert_eq!(jws.verify_mac(&key, said).is_ok(), said == algorithm);
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_of_a_certificate_has_one_text(changes in changes()) {
+        let altered = changed("aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE", &changes);
+        let text = String::from_utf8_lossy(&altered);
+        if let Ok(id) = CertId::parse(&text) {
+            prop_assert_eq!(id.to_string(), text);
         }
     }
 

@@ -26,7 +26,7 @@ pub enum Opened {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyChanged {
     /// The account has the new key: 200.
-    Done(Account),
+    Done(Box<Account>),
     /// The new key is that of this account, perhaps the very same: 409.
     InUse(AccountId),
 }
@@ -178,7 +178,7 @@ impl Ca {
         let changed = Account { key: new.clone(), ..value };
         let audit = account_event(self.now(), id, Action::AccountKeyChanged, id, request);
         store.update_account(version, &changed, audit).await?;
-        Ok(KeyChanged::Done(changed))
+        Ok(KeyChanged::Done(Box::new(changed)))
     }
 
     /// Sees that an account has agreed to the present terms, if there are any (RFC 8555 section 7.3.3).

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use certus_pki::challenge_certificate::{ChallengeCertificateError as Error, check};
 use certus_pki::{CertificateError, DnsName, KeyAlgorithm, KeyPair, SubjectName, sha256};
 use certus_testkit::{AcmeIdentifier, AltName, ChallengeCertificate};
+use proptest::prelude::*;
 
 use crate::openssl::Workplace;
 
@@ -193,5 +194,56 @@ fn what_is_no_certificate_is_refused() {
     let der = right().sign(&key()).unwrap();
     for bytes in [&[][..], b"-----BEGIN CERTIFICATE-----", &der[..der.len() - 1], &[&der[..], &[0]].concat()] {
         assert!(matches!(judge(bytes, &name()), Err(Error::Certificate(_))));
+    }
+}
+
+fn names() -> impl Strategy<Value = Vec<AltName>> {
+    let octets = || prop::collection::vec(any::<u8>(), 0..20);
+    let name = prop_oneof![
+        4 => Just(AltName::Dns(NAME.to_owned())),
+        1 => "[wW.]{0,4}[a-zA-Z0-9.*-]{0,20}".prop_map(AltName::Dns),
+        1 => any::<IpAddr>().prop_map(AltName::Ip),
+        1 => (0_u8..9, octets()).prop_map(|(number, octets)| AltName::Other(number, octets)),
+    ];
+    prop::collection::vec(name, 0..3)
+}
+
+fn identifiers() -> impl Strategy<Value = Vec<AcmeIdentifier>> {
+    let right = AcmeIdentifier::of(KEY_AUTHORIZATION);
+    let value = prop_oneof![
+        4 => Just(right.value.clone()),
+        1 => (0_usize..34, 1_u8..).prop_map({
+            let right = right.value.clone();
+            move |(at, with)| {
+                let mut value = right.clone();
+                value[at] ^= with;
+                value
+            }
+        }),
+        1 => prop::collection::vec(any::<u8>(), 0..40),
+    ];
+    let one = (any::<bool>(), value).prop_map(move |(critical, value)| AcmeIdentifier {
+        critical,
+        value,
+        ..AcmeIdentifier::of(KEY_AUTHORIZATION)
+    });
+    prop::collection::vec(one, 0..3)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever stands in it, and though it signs itself: an answer is the one name, and the one digest.
+    #[test]
+    fn only_the_right_one_is_an_answer(alt_names in names(), acme_identifiers in identifiers()) {
+        let is_the_one = |name: &AltName| match name {
+            AltName::Dns(text) => text.eq_ignore_ascii_case(NAME),
+            AltName::Other(number, octets) => *number == 2 && octets.eq_ignore_ascii_case(NAME.as_bytes()),
+            AltName::Ip(_) => false,
+        };
+        let is_right = matches!(alt_names.as_slice(), [one] if is_the_one(one))
+            && acme_identifiers == [AcmeIdentifier::of(KEY_AUTHORIZATION)];
+        let certificate = ChallengeCertificate { alt_names, acme_identifiers, ..right() };
+        prop_assert_eq!(judged(&certificate, &name()).is_ok(), is_right, "{:?}", certificate);
     }
 }

@@ -10,6 +10,7 @@ mod http_01;
 mod limits;
 mod names;
 mod openssl_server;
+mod received;
 mod redirects;
 mod settings;
 mod tls_alpn_01;

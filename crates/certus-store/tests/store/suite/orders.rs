@@ -327,7 +327,7 @@ pub(crate) async fn what_a_key_vouches_for_is_kept_as_valid(subject: &Subject) {
     let audit = made::event(Action::OrderOpened, order.id);
     store.open_order(&order, std::slice::from_ref(&vouched), &Charges::none(), audit).await.unwrap();
     let kept = store.order(order.id).await.unwrap().unwrap();
-    assert_eq!(kept.value.authorizations, [vouched.clone()]);
+    assert_eq!(kept.value.authorizations, std::slice::from_ref(&vouched));
     let ahead = Authorization { id: AuthorizationId::random(), ..vouched };
     let audit = made::event(Action::AuthorizationOpened, ahead.id);
     store.open_authorization(&ahead, &Charges::none(), audit).await.unwrap();

@@ -1,0 +1,4 @@
+//! Runs [`certus_fuzz::answer`] on whatever libFuzzer makes up.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| certus_fuzz::answer(data));
