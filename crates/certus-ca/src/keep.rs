@@ -18,6 +18,8 @@ const TAKE_UP_EVERY: Duration = Duration::from_secs(1);
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(10);
 /// How often it is seen whether a CRL is due: a revocation is in its list within a minute, with time to sign.
 const CRL_EVERY: Duration = Duration::from_secs(15);
+// With the seconds that a list is kept in memory and by caches (certus-http), what was revoked is told within a minute.
+const _: () = assert!(CRL_EVERY.as_secs() + 15 + 15 < 60);
 /// How often what expired long ago is removed.
 const REAP_EVERY: Duration = Duration::from_secs(600);
 

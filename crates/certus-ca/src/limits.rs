@@ -70,6 +70,8 @@ pub const AUTHORIZATION_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 pub const CAA_FRESH: Duration = Duration::from_secs(8 * 3600 - 60);
 /// The octets of an audit entry about a refusal by CAA that are kept: the records of several names.
 pub const MAX_CAA_AUDIT: usize = 4 * 1024;
+/// The reuse of authorizations that were made ahead of orders: longer than they live, so that no profile's shortens it.
+pub const AHEAD_OF_ORDERS: Duration = Duration::from_secs(7 * 24 * 3600 + 1);
 /// How long orders and authorizations can be read after they expired.
 pub const KEEP_EXPIRED: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Orders reaped in one transaction: short enough that no request waits noticeably behind it.

@@ -411,6 +411,9 @@ pub trait Store: Debug + Send + Sync {
     /// Whether a certificate was replaced, or an order that may still come to a certificate at `now` is to replace it.
     async fn is_replaced(&self, certificate: CertificateId, now: Timestamp) -> Result<bool, StoreError>;
 
+    /// Whether there is any order to replace the certificate, whatever has become of it.
+    async fn is_named(&self, certificate: CertificateId) -> Result<bool, StoreError>;
+
     /// Keeps a new rule.
     async fn create_renewal_rule(&self, rule: &RenewalRule, audit: AuditEvent) -> Result<(), StoreError>;
 

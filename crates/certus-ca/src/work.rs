@@ -40,6 +40,7 @@ pub(crate) struct Work {
     issuing: Arc<Semaphore>,
     held: Arc<Semaphore>,
     running: Running,
+    taking_up: tokio::sync::Mutex<()>,
 }
 
 impl Work {
@@ -51,6 +52,7 @@ impl Work {
             issuing: Arc::new(Semaphore::new(limits::MAX_PARALLEL_ISSUANCES)),
             held: Arc::new(Semaphore::new(limits::MAX_HELD)),
             running: Running::default(),
+            taking_up: tokio::sync::Mutex::new(()),
         }
     }
 
@@ -134,6 +136,8 @@ fn spawn(
 pub(crate) async fn take_up(ca: &Ca) -> Result<usize, StoreError> {
     /// Jobs leased at once: what a process can start without making the others wait for a lease it does not use.
     const BATCH: u32 = 32;
+    // One at a time: between its leasing and its use another would take a lease for one that nobody uses.
+    let _turn = ca.inner().work.taking_up.lock().await;
     free_unused(ca).await?;
     let inner = ca.inner();
     let jobs = inner.store.lease_jobs(inner.process, BATCH, ca.now()).await?;

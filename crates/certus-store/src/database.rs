@@ -312,6 +312,10 @@ impl Store for Database {
         self.reads.is_replaced(certificate, now).await
     }
 
+    async fn is_named(&self, certificate: CertificateId) -> Result<bool, StoreError> {
+        self.reads.is_named(certificate).await
+    }
+
     async fn create_renewal_rule(&self, rule: &RenewalRule, audit: AuditEvent) -> Result<(), StoreError> {
         self.write(Operation::CreateRenewalRule { rule: rule.clone() }, audit).await
     }

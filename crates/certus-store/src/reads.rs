@@ -57,6 +57,7 @@ pub(crate) trait Reads: Debug + Send + Sync {
     async fn shard_state(&self, issuer: &str, shard: u32) -> Result<ShardState, StoreError>;
     async fn renewables(&self, serial: &SerialNumber) -> Result<Vec<Renewable>, StoreError>;
     async fn is_replaced(&self, certificate: CertificateId, now: Timestamp) -> Result<bool, StoreError>;
+    async fn is_named(&self, certificate: CertificateId) -> Result<bool, StoreError>;
     async fn active_renewal_rules(&self, now: Timestamp) -> Result<Vec<RenewalRule>, StoreError>;
     async fn renewal_rule(&self, id: RenewalRuleId) -> Result<Option<RenewalRule>, StoreError>;
     async fn renewal_rules(&self, after: Option<i64>, limit: u32) -> Result<Page<RenewalRule>, StoreError>;

@@ -480,6 +480,10 @@ impl Store for FaultyStore {
         self.inner.is_replaced(certificate, now).await
     }
 
+    async fn is_named(&self, certificate: CertificateId) -> Result<bool, StoreError> {
+        self.inner.is_named(certificate).await
+    }
+
     async fn create_renewal_rule(&self, rule: &RenewalRule, audit: AuditEvent) -> Result<(), StoreError> {
         self.fault("create_renewal_rule", Moment::Before)?;
         let done = self.inner.create_renewal_rule(rule, audit).await;

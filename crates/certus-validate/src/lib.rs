@@ -159,6 +159,11 @@ impl Validator for Validators {
         match identifier {
             Identifier::Dns(_) | Identifier::Wildcard(_) => Ok(()),
             Identifier::Ip(address) => {
+                if !self.identifiers.lists(*address) {
+                    return Err(format!(
+                        "this authority certifies the addresses of a list only, and {address} is not of it"
+                    ));
+                }
                 PublicAddr::vet(*address, &self.identifiers).map(drop).map_err(|refused| refused.to_string())
             }
         }

@@ -65,6 +65,12 @@ impl Policy {
         Self { permit, deny }
     }
 
+    /// Whether the list of permitted networks, read as the only ones, has an address; an empty list has all.
+    #[must_use]
+    pub fn lists(&self, ip: IpAddr) -> bool {
+        self.permit.is_empty() || self.permit.iter().any(|network| network.contains(&ip))
+    }
+
     fn admits(&self, ip: IpAddr, range: &Range) -> bool {
         match range.rule {
             Rule::Global => true,

@@ -73,6 +73,8 @@ pub struct Config {
     pub limits: RateLimits,
     /// Which names are certified at all.
     pub names: NameRules,
+    /// Whether the file says something of DNSSEC.
+    pub dnssec_said: bool,
     /// How control of names is seen.
     pub validation: certus_validate::Config,
     /// Where everything is remembered.
@@ -282,6 +284,7 @@ impl Config {
         let identifiers = authority.identifiers;
         let names = NameRules {
             permit: names("permit_names", &identifiers.permit_names)?,
+            addresses_listed: !identifiers.permit_addresses.is_empty(),
             deny: names("deny_names", &identifiers.deny_names)?,
             internal: names("internal_domains", &identifiers.internal_domains)?,
         };
@@ -305,13 +308,14 @@ impl Config {
                 external_account_required: authority.external_account_required,
                 caa_identities,
             },
+            dnssec_said: dnssec.is_some() || trust_anchors.is_some(),
             limits: resolve_limits(authority.limits)?,
             validation: certus_validate::Config {
                 http_port,
                 https_port,
                 tls_alpn_port,
                 resolvers,
-                dnssec: dns::dnssec(directory, dnssec, trust_anchors.as_deref())?,
+                dnssec: dns::dnssec(directory, dnssec.unwrap_or(tables::Switch::On), trust_anchors.as_deref())?,
                 internal_domains: names.internal.clone(),
                 permit: permit.into_iter().map(|network| network.0).collect(),
                 deny: deny.into_iter().map(|network| network.0).collect(),

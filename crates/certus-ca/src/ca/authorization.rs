@@ -70,7 +70,7 @@ impl Ca {
             Some(_) | None => {
                 let challenges = rule.challenges_for(&identifier);
                 Authorization::open(account.id, identifier, &challenges, now, lapses)
-                    .with_reuse(limits::AUTHORIZATION_LIFETIME)
+                    .with_reuse(limits::AHEAD_OF_ORDERS)
                     .with_retries(rule.retries)
             }
         };

@@ -80,8 +80,9 @@ impl Ca {
         let mut authorizations: Vec<Authorization> = Vec::with_capacity(identifiers.len());
         for identifier in identifiers {
             let challenges = rule.challenges_for(&identifier);
-            let serves =
-                |one: &&Authorization| one.identifier == identifier && one.serves_later_orders(&challenges, now);
+            let serves = |one: &&Authorization| {
+                one.identifier == identifier && one.serves_later_orders(&challenges, rule.reuse, now)
+            };
             let authorization = match known.iter().find(serves) {
                 Some(known) => known.clone(),
                 None if voucher.as_ref().is_some_and(|key| key.vouches_for(&identifier)) => {

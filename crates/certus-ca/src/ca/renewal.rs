@@ -97,8 +97,11 @@ impl Ca {
         }
         let rules = self.inner().renewals.rules(&*self.inner().store, now).await?;
         let (window, _) = found.window(&rules, now);
+        // Whoever revokes his own certificates, or gives his orders up, could else order for ever what is counted nowhere.
+        let asked_for = window.start() <= now && found.revoked.is_none();
         let no_more = identifiers.iter().all(|one| found.names.contains(&one.subject_name()));
-        Ok(Replaces { certificate: found.id, named, due: window.start() <= now && no_more })
+        let due = asked_for && no_more && !self.inner().store.is_named(found.id).await?;
+        Ok(Replaces { certificate: found.id, named, due })
     }
 
     /// Moves the time to renew of many certificates, for the person of that user id.
@@ -129,8 +132,11 @@ impl Ca {
             let detail = format!("a rule may have {} values of each kind at most; make several", limits::MAX_SELECTED);
             return Err(CaError::malformed(detail));
         }
-        if let Some(unknown) = selection.profiles.iter().find(|name| !self.issuers().profiles.contains_key(*name)) {
-            return Err(super::order::invalid_profile(unknown, self.issuers()));
+        // Also of profiles that are configured no longer: their certificates are to be renewed, too.
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let no_name = |name: &&String| name.is_empty() || name.len() > 32 || !name.bytes().all(plain);
+        if let Some(wrong) = selection.profiles.iter().find(no_name) {
+            return Err(CaError::malformed(format!("{wrong:?} is no profile's name")));
         }
         let store = &self.inner().store;
         if !selection.issuers.is_empty() {

@@ -8,7 +8,7 @@ use crate::audit::{Action, Actor, AuditEvent};
 use crate::error::CaError;
 use crate::id::RequestId;
 use crate::ports::CertificateKey;
-use crate::state::{Account, KnownCertificate, Revocation};
+use crate::state::{Account, IssuedCertificate, KnownCertificate, Revocation};
 
 /// The reasons that a subscriber may give (RFC 5280 section 5.3.1, BR 7.2.2): numbers of `CRLReason`. unspecified is
 /// written by leaving the reason out; privilegeWithdrawn is the authority's to give.
@@ -124,12 +124,18 @@ impl Ca {
             // BR 4.9.1.1: what was revoked otherwise is known as compromised from then on.
             Some(before) if block_key && before.reason != reason => before.at,
             Some(before) => {
+                if block_key {
+                    self.block_for_good(certificate, now, &actor, request).await?;
+                }
                 let detail = format!("this certificate was revoked at {}", before.at.rfc3339());
                 return Err(CaError::refused(ProblemKind::AlreadyRevoked, detail));
             }
         };
         // Its lists no longer have it (RFC 5280 section 3.3), so that nobody would hear of it.
         if now > certificate.not_after {
+            if block_key {
+                self.block_for_good(certificate, now, &actor, request).await?;
+            }
             let detail =
                 format!("this certificate ended at {}; there is nothing to revoke", certificate.not_after.rfc3339());
             return Err(CaError::malformed(detail));
@@ -138,6 +144,19 @@ impl Ca {
         let audit = AuditEvent { at: now, actor, action: Action::CertificateRevoked, object, request };
         // COMMIT POINT: past this line the certificate is revoked, and its CRL due.
         Ok(self.inner().store.revoke(known, Revocation { at, reason }, block_key, audit).await?)
+    }
+
+    /// Blocks the key of a certificate that cannot be revoked (any more): its compromise was shown all the same.
+    async fn block_for_good(
+        &self,
+        certificate: &IssuedCertificate,
+        now: Timestamp,
+        actor: &Actor,
+        request: Option<RequestId>,
+    ) -> Result<(), CaError> {
+        let object = data_encoding::HEXLOWER.encode(&certificate.spki_sha256);
+        let audit = AuditEvent { at: now, actor: *actor, action: Action::KeyBlocked, object, request };
+        Ok(self.inner().store.block_key(&certificate.spki_sha256, audit).await?)
     }
 
     async fn right_of(&self, revoker: &Revoker, known: &KnownCertificate, now: Timestamp) -> Result<Right, CaError> {

@@ -67,6 +67,8 @@ impl fmt::Display for NamePattern {
 pub struct NameRules {
     /// What may be certified; empty leaves everything.
     pub permit: Vec<NamePattern>,
+    /// Whether addresses are permitted by a list of their own. Without one, a list of names permits none.
+    pub addresses_listed: bool,
     /// What may not, whatever `permit` says; nor may a wildcard that would stand for it.
     pub deny: Vec<NamePattern>,
     /// Domains of the organisation's own that are no public suffixes, such as `corp`: a profile for public names alone
@@ -100,6 +102,9 @@ impl NameRules {
                     ));
                 }
                 base
+            }
+            Identifier::Ip(address) if !self.permit.is_empty() && !self.addresses_listed => {
+                return Err(format!("this authority certifies the names of a list only, and {address} is none"));
             }
             Identifier::Ip(_) => return Ok(()),
         };
@@ -208,6 +213,15 @@ mod tests {
         let rules = NameRules::default();
         let asked = ["*.com", "*.co.uk", "*.ck", "*.example.com", "*.github.io", "*.corp", "com", "co.uk"];
         assert_eq!(admitted(&rules, false, &asked), ["*.example.com", "*.github.io", "*.corp", "com", "co.uk"]);
+    }
+
+    #[test]
+    fn a_list_of_names_has_no_addresses_unless_they_have_a_list_too() {
+        let address = Identifier::Ip("192.0.2.1".parse().unwrap());
+        let listed = NameRules { permit: patterns(&["example"]), ..NameRules::default() };
+        assert!(NameRules::default().check(&address, false).is_ok());
+        assert!(listed.check(&address, false).is_err());
+        assert!(NameRules { addresses_listed: true, ..listed }.check(&address, false).is_ok());
     }
 
     // conformance: BR-4.2-02

@@ -23,6 +23,7 @@ use certus_pki::Timestamp;
 use super::caa::CaaFinding;
 use super::challenge::{Challenge, ChallengeState, Evidence};
 use crate::id::{AccountId, AuthorizationId, ChallengeId};
+use crate::limits;
 
 /// An account's standing with one identifier.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,10 +95,12 @@ impl Authorization {
         Self { retries, ..self }
     }
 
-    /// Whether it may serve an order that is made now, for which these challenges are good enough.
+    /// Whether it may serve an order that is made now, for which these challenges are good enough if they were met within
+    /// `within`. That does not hold for what was made ahead of orders (RFC 8555 section 7.4.1).
     #[must_use]
-    pub fn serves_later_orders(&self, challenges: &[ChallengeType], now: Timestamp) -> bool {
+    pub fn serves_later_orders(&self, challenges: &[ChallengeType], within: Duration, now: Timestamp) -> bool {
         let (Some(reuse), Some((challenge, met, _))) = (self.reuse, self.proof()) else { return false };
+        let reuse = if reuse > limits::AUTHORIZATION_LIFETIME { reuse } else { reuse.min(within) };
         self.status(now) == AuthorizationStatus::Valid && challenges.contains(&challenge) && now < met + reuse
     }
 
@@ -390,6 +393,23 @@ mod tests {
         assert_eq!((invalid.proof(), invalid.failure()), (None, failed().err().as_ref()));
         assert_eq!(statuses(&invalid), [ChallengeStatus::Invalid, ChallengeStatus::Pending]);
         assert_eq!(invalid.expires, start() + HOUR);
+    }
+
+    #[test]
+    fn what_was_met_serves_later_orders_as_long_as_both_profiles_have_it() {
+        let at = start() + Duration::from_secs(5);
+        let met = |reuse| settled(processing().with_reuse(reuse), seen("a.example"), at).unwrap();
+        let serves = |one: &Authorization, within, later: Duration| {
+            one.serves_later_orders(&[ChallengeType::Http01], within, at + later)
+        };
+        let week = 7 * 24 * HOUR;
+        let reused = met(4 * HOUR);
+        assert!(serves(&reused, week, 3 * HOUR) && !serves(&reused, week, 5 * HOUR));
+        assert!(serves(&reused, 2 * HOUR, HOUR) && !serves(&reused, 2 * HOUR, 3 * HOUR));
+        assert!(!serves(&reused, Duration::ZERO, Duration::from_secs(1)), "a profile without reuse");
+        assert!(!reused.serves_later_orders(&[ChallengeType::Dns01], week, at));
+        let ahead = met(limits::AHEAD_OF_ORDERS);
+        assert!(serves(&ahead, Duration::ZERO, 3 * HOUR), "which is what it was made for");
     }
 
     #[test]

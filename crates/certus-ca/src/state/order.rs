@@ -58,7 +58,7 @@ pub struct Replaces {
     /// As the client named it.
     pub named: CertId,
     /// Whether that was asked for: the order came within the window that renewalInfo suggested or later, and has no other
-    /// names. Limits on rates need not count it (RFC 9773 section 5).
+    /// names, and is the first for a certificate that was not revoked. Limits on rates need not count it (RFC 9773 section 5).
     pub due: bool,
 }
 

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use certus_acme::{CertId, NewAccount, NewOrder, Problem, ProblemKind};
+use certus_acme::{CertId, NewAccount, NewOrder, Problem, ProblemKind, RevokeCert};
 use certus_ca::ca::Shown;
 use certus_ca::id::AccountId;
 use certus_ca::rate_limits::Rate;
 use certus_ca::{LimitName, RateLimits, keep};
-use certus_pki::{CertificateChain, KeyAlgorithm, KeyPair};
-use certus_testkit::{Answer, CsrOptions, SignerFault, SignerPlan, TestClient, csr};
+use certus_pki::{Certificate, CertificateChain, KeyAlgorithm, KeyPair};
+use certus_testkit::{Answer, CsrOptions, Issued, SignerFault, SignerPlan, TestClient, csr};
 use futures_util::future::join_all;
 use serde_json::json;
 
@@ -442,4 +442,32 @@ async fn a_renewal_before_its_time_is_counted_like_any_order() {
     let wish = NewOrder { identifiers: vec![dns("a.localhost")], replaces, ..NewOrder::default() };
     let answer = client.post(&client.directory().new_order, &wish).await.unwrap();
     assert_limited(&world, &answer, LimitName::NewOrdersPerAccount, "1 in 1m", MINUTE);
+}
+
+/// Neither by revoking nor by giving up can somebody order what is counted nowhere again and again.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_counted_cannot_be_had_again_and_again() {
+    let year = Rate::new(1, Duration::from_secs(365 * 86_400)).unwrap();
+    let rates = BTreeMap::from([(LimitName::NewOrdersPerAccount, year)]);
+    let world = World::with(|setup| setup.limits = RateLimits { rates, ..RateLimits::built_in() }).await;
+    let url = |client: &TestClient| client.directory().new_order.clone();
+    let leaf = |issued: &Issued| CertificateChain::from_pem(&issued.chain_pem).unwrap().certificates()[0].clone();
+    let wish = |leaf: &Certificate| NewOrder {
+        identifiers: vec![dns("a.localhost")],
+        replaces: Some(CertId::of(leaf).unwrap().to_string()),
+        ..NewOrder::default()
+    };
+    let client = world.client().await;
+    let revoked = leaf(&client.obtain(&["a.localhost"], &world.target).await.unwrap());
+    let revoke = client.directory().revoke_cert.clone().unwrap();
+    assert_eq!(client.post(&revoke, &RevokeCert::new(revoked.der(), Some(4))).await.unwrap().status, 200);
+    assert_eq!(client.post(&url(&client), &wish(&revoked)).await.unwrap().status, 429, "of a revoked one");
+
+    let other = world.client().await;
+    let due = leaf(&other.obtain(&["a.localhost"], &world.target).await.unwrap());
+    world.clock.advance(Duration::from_secs(70 * 86_400));
+    let first = other.new_order_with(&wish(&due)).await.unwrap();
+    let give_up = json!({ "status": "deactivated" });
+    assert_eq!(other.post(&first.value.authorizations[0], &give_up).await.unwrap().status, 200);
+    assert_eq!(other.post(&url(&other), &wish(&due)).await.unwrap().status, 429, "the second for one");
 }

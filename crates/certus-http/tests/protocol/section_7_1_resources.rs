@@ -1,5 +1,13 @@
 //! RFC 8555 section 7.1: resources, the directory, account objects.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use certus_acme::CertId;
+use certus_ca::rate_limits::Rate;
+use certus_ca::{LimitName, RateLimits};
+use certus_pki::CertificateChain;
+use certus_testkit::RawHttp;
 use serde_json::{Value, json};
 
 use crate::common::{Resources, World, order_for};
@@ -99,4 +107,85 @@ async fn an_account_object_is_what_the_rfc_draws() {
     }
     let closed: Value = client.post(&url, &json!({ "status": "deactivated" })).await.unwrap().json().unwrap();
     assert_eq!(closed["status"], json!("deactivated"));
+}
+
+/// The URLs in a JSON value, at any depth.
+fn urls_in(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::String(text) if text.starts_with("http://") || text.starts_with("https://") => {
+            drop(found.insert(text.clone()))
+        }
+        Value::Array(values) => values.iter().for_each(|one| urls_in(one, found)),
+        Value::Object(members) => members.values().for_each(|one| urls_in(one, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Everything that was ever told as a URL is asked for, and what that tells, until nothing is new.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_url_that_is_told_answers() {
+    let world = World::with(|setup| {
+        let year = Rate::new(2, Duration::from_secs(365 * 86_400)).unwrap();
+        let rates = BTreeMap::from([(LimitName::NewOrdersPerAccount, year)]);
+        setup.limits = RateLimits { rates, ..RateLimits::built_in() };
+    })
+    .await;
+    let client = world.client().await;
+    let issued = client.obtain(&["a.localhost"], &world.target).await.unwrap();
+    let chain = CertificateChain::from_pem(&issued.chain_pem).unwrap();
+    let directory = client.directory().clone();
+    let mut told: BTreeSet<String> = [world.authority.directory_url.clone(), client.account_url().unwrap()].into();
+    for leaf in chain.certificates() {
+        told.extend(leaf.ca_issuers_urls().iter().chain(leaf.crl_urls()).cloned());
+    }
+    told.insert(format!(
+        "{}/{}",
+        directory.renewal_info.clone().unwrap(),
+        CertId::of(&chain.certificates()[0]).unwrap()
+    ));
+    // Refusals tell URLs, too: of a page for people, of the account that has a key.
+    let mut answers = vec![
+        client.post(&directory.new_order, &order_for(&["b.localhost"])).await.unwrap(),
+        client.post(&directory.new_order, &order_for(&["b.localhost"])).await.unwrap(),
+        client.post(&directory.new_order, &order_for(&[])).await.unwrap(),
+        client.post(&directory.new_authz.clone().unwrap(), &json!({})).await.unwrap(),
+    ];
+    assert!(answers.iter().any(|answer| answer.status == 429), "the help of a limit is told");
+    let mut asked = BTreeSet::new();
+    loop {
+        for answer in answers.drain(..) {
+            if let Ok(value) = answer.json::<Value>() {
+                urls_in(&value, &mut told);
+            }
+            told.extend(answer.header("location").map(str::to_owned));
+            for relation in ["index", "up", "next", "alternate", "help", "terms-of-service"] {
+                told.extend(answer.links(relation));
+            }
+        }
+        let new: Vec<String> = told.iter().filter(|url| !asked.contains(*url)).cloned().collect();
+        if new.is_empty() {
+            break;
+        }
+        for url in new {
+            let posted = url.starts_with(&world.url("/acme/")) && !url.contains("renewal-info");
+            let answer = match posted {
+                true => client.post_as_get(&url).await.unwrap(),
+                false if url.starts_with("http://") => RawHttp::plain().unwrap().get(&url).await.unwrap(),
+                false => client.http().get(&url).await.unwrap(),
+            };
+            // What takes a payload says that it has none; everything else is there.
+            let members =
+                [&directory.new_authz, &directory.key_change, &directory.revoke_cert, &directory.renewal_info];
+            let takes_payload = [&directory.new_account, &directory.new_order].contains(&&url)
+                || members.into_iter().flatten().any(|member| *member == url)
+                || url.contains("/finalize");
+            let fine = if takes_payload { matches!(answer.status, 400 | 403) } else { answer.status < 300 };
+            assert!(fine, "{url}: {answer:?}");
+            asked.insert(url);
+            answers.push(answer);
+        }
+    }
+    for part in ["/acme/order/", "/acme/authz/", "/acme/chall/", "/acme/cert/", "/orders", "/limits", ".crl", ".cer"] {
+        assert!(asked.iter().any(|url| url.contains(part)), "{part} was never told: {asked:?}");
+    }
 }

@@ -14,7 +14,7 @@ async fn issued(world: &World, client: &TestClient) -> (Issued, String) {
     (issued, url)
 }
 
-// conformance: 8555-7.4.2-01 8555-7.4.2-10
+// conformance: 8555-7.4.2-01 8555-7.4.2-10 8555-7.4.2-11
 #[tokio::test]
 async fn the_chain_is_pem_and_labelled_so_whatever_is_asked_for() {
     let world = World::new().await;

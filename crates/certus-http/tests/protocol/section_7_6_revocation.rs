@@ -244,3 +244,17 @@ async fn a_closed_account_revokes_nothing_and_the_key_still_does() {
     let stranger = world.stranger().await;
     assert_eq!(revoke_by(&stranger, &issued.key, &issued, None).await.status, 200);
 }
+
+/// Who has the key has shown its compromise, whatever an account has said before.
+#[tokio::test]
+async fn a_key_is_blocked_though_its_certificate_was_revoked_before() {
+    let world = World::new().await;
+    let client = world.client().await;
+    let stranger = world.stranger().await;
+    let issued = client.obtain(&["a.localhost"], &world.target).await.unwrap();
+    assert_eq!(revoke(&client, &issued, Some(1)).await.status, 200);
+    client.obtain_for(&["a.localhost"], &world.target, issued.key.clone()).await.unwrap();
+    let again = revoke_by(&stranger, &issued.key, &issued, Some(1)).await;
+    assert_refused("again", &again, 400, ProblemKind::AlreadyRevoked);
+    client.obtain_for(&["a.localhost"], &world.target, issued.key.clone()).await.unwrap_err();
+}

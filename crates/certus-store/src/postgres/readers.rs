@@ -248,6 +248,11 @@ impl Reads for Readers {
         column(&self.ask_one(renewal::REPLACED, &values).await?.ok_or_else(super::call::no_answer)?, 0)
     }
 
+    async fn is_named(&self, certificate: CertificateId) -> Result<bool, StoreError> {
+        let found = self.ask_one(renewal::NAMED, &[&certificate.as_bytes().as_slice()]).await?;
+        column(&found.ok_or_else(super::call::no_answer)?, 0)
+    }
+
     async fn active_renewal_rules(&self, now: Timestamp) -> Result<Vec<RenewalRule>, StoreError> {
         self.ask(renewal::ACTIVE, &[&millis(now)]).await?.iter().map(renewal::rule).collect()
     }

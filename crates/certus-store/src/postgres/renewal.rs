@@ -57,6 +57,7 @@ crate::sql! {
         FROM certificates JOIN issuers ON issuers.key = certificates.issuer
         LEFT JOIN accounts ON accounts.key = certificates.account
         WHERE certificates.issuer IN (SELECT key FROM issuers) AND serial = $1";
+    NAMED = "SELECT EXISTS (SELECT FROM orders WHERE replaces = (SELECT key FROM certificates WHERE id = $1))";
     REPLACED = concat!("SELECT EXISTS (SELECT FROM certificates WHERE id = $1 AND ", replaced!("$2"), ")");
 }
 

@@ -223,6 +223,10 @@ impl Reads for SharedReaders {
         self.0.ask(|connection| renewal::is_replaced(connection, certificate, now))
     }
 
+    async fn is_named(&self, certificate: CertificateId) -> Result<bool, StoreError> {
+        self.0.ask(|connection| renewal::is_named(connection, certificate))
+    }
+
     async fn active_renewal_rules(&self, now: Timestamp) -> Result<Vec<RenewalRule>, StoreError> {
         self.ask_aside(move |connection| renewal::active(connection, now)).await
     }

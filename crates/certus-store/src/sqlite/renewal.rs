@@ -38,6 +38,7 @@ crate::sql! {
     REPLACED = "SELECT 1 FROM certificates WHERE id = ?1 AND (replaced_by IS NOT NULL OR EXISTS (
         SELECT 1 FROM orders WHERE orders.replaces = certificates.key AND failed IS NULL
         AND (finalized IS NOT NULL OR (closed IS NULL AND expires > ?2))))";
+    NAMED = "SELECT 1 FROM orders WHERE replaces = (SELECT key FROM certificates WHERE id = ?1)";
     REPLACE = "UPDATE certificates SET replaced_by = ?2 WHERE id = ?1 AND replaced_by IS NULL";
 }
 
@@ -136,6 +137,11 @@ pub(super) fn renewables(connection: &Connection, serial: &SerialNumber) -> Resu
 
 pub(super) fn is_replaced(connection: &Connection, certificate: CertificateId, now: Timestamp) -> Result<bool, Fault> {
     Ok(connection.prepare_cached(REPLACED)?.exists(params![certificate.as_bytes(), millis(now)])?)
+}
+
+/// Whether any order is to replace it.
+pub(super) fn is_named(connection: &Connection, certificate: CertificateId) -> Result<bool, Fault> {
+    Ok(connection.prepare_cached(NAMED)?.exists(params![certificate.as_bytes()])?)
 }
 
 /// Keeps that a certificate was replaced by the one of that key.

@@ -130,8 +130,8 @@ key = "state/issuer/{issuer}.key"
 # Domains of your own that the public DNS does not know, such as "corp": a profile with public_only certifies them too, one
 # with caa = "except-internal" asks for no CAA records of their names, and they need not stand the test of DNSSEC.
 #internal_domains = []
-# Addresses that are not public and may be certified nevertheless, such as "10.0.0.0/8"; to be validated they must be in
-# permit below as well.
+# The only addresses that are certified, such as "10.0.0.0/8"; none leaves all public ones, or no address at all where
+# permit_names has names. Those that are not public must stand here, and to be validated in permit below as well.
 #permit_addresses = []
 # Addresses that are never certified.
 #deny_addresses = []
