@@ -1,13 +1,16 @@
 //! What fuzzing begins with is right: every seed passes its check, and is read rather than refused.
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 
 use certus_acme::{
     Account, AccountUpdate, Authorization, AuthorizationUpdate, CertId, Challenge, Directory, Finalize, FlattenedJws,
     Jwk, NewAccount, NewOrder, Order, Problem, ProtectedHeader, strict_object,
 };
 use certus_fuzz::{TARGETS, seeds};
-use certus_pki::{Certificate, CertificateChain, CertificateList, CertificationRequest, DnsName};
+use certus_pki::{
+    Certificate, CertificateChain, CertificateList, CertificationRequest, DnsName, SubjectName, challenge_certificate,
+};
 use certus_validate::{read_addresses, read_texts};
 use serde::de::DeserializeOwned;
 
@@ -59,7 +62,12 @@ fn every_seed_is_read() {
         assert!(read, "{}", seed.name);
     }
     for seed in seeds::of("challenge_certificate").iter().filter(|seed| !seed.name.ends_with("-extensions")) {
-        Certificate::parse(&seed.octets).unwrap_or_else(|error| panic!("{}: {error:?}", seed.name));
+        let subject = match seed.name.starts_with("address-") {
+            true => SubjectName::Ip(Ipv4Addr::new(192, 0, 2, 1).into()),
+            false => SubjectName::Dns(DnsName::parse("www.example.com").unwrap()),
+        };
+        let judged = challenge_certificate::check(&seed.octets, &subject, &[0xa5; 32]);
+        judged.unwrap_or_else(|error| panic!("{}: {error:?}", seed.name));
     }
     for seed in seeds::of("chain") {
         CertificateChain::from_pem(str::from_utf8(&seed.octets).unwrap()).unwrap();
