@@ -34,10 +34,12 @@ impl Authority {
         let mut cost = None;
         if stored > 0 {
             // Once up and down, so that the store exists with its schema and issuer.
-            let mut first = spawn(certus, &database, &dir, target)?;
-            ready(&mut first, &dir).await?;
-            end(first).await?;
-            cost = Some(stored::load(&database, stored).await?);
+            up_and_down(certus, &database, &dir, target).await?;
+            let before = database.octets()?;
+            let list = stored::load(&database, stored).await?;
+            // And once more, so that all of it is where it stays.
+            up_and_down(certus, &database, &dir, target).await?;
+            cost = Some(Cost { octets_per_certificate: database.octets()?.saturating_sub(before) / stored, list });
         }
         let mut process = spawn(certus, &database, &dir, target)?;
         let ready = ready(&mut process, &dir).await?;
@@ -60,9 +62,17 @@ impl Authority {
         self.database.octets()
     }
 
-    pub(crate) async fn stop(self) -> anyhow::Result<()> {
-        end(self.process).await
+    /// Ends it, and gives back what it leaves.
+    pub(crate) async fn stop(self) -> anyhow::Result<Database> {
+        end(self.process).await?;
+        Ok(self.database)
     }
+}
+
+async fn up_and_down(certus: &Path, database: &Database, dir: &Path, target: &Target) -> anyhow::Result<()> {
+    let mut process = spawn(certus, database, dir, target)?;
+    ready(&mut process, dir).await?;
+    end(process).await
 }
 
 fn spawn(certus: &Path, database: &Database, dir: &Path, target: &Target) -> anyhow::Result<Child> {

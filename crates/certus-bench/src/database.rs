@@ -53,15 +53,10 @@ impl Database {
         }
     }
 
-    /// How large it is, in octets; with SQLite's log, which is a few MiB at most.
+    /// How large it is, in octets. SQLite has all of it in one file once certus has ended in order.
     pub(crate) fn octets(&self) -> anyhow::Result<u64> {
         match self {
-            Self::Sqlite(laboratory) => {
-                let file = file(laboratory)?;
-                let log = PathBuf::from(format!("{}-wal", file.display()));
-                let log = std::fs::metadata(log).map_or(0, |log| log.len());
-                Ok(std::fs::metadata(file)?.len() + log)
-            }
+            Self::Sqlite(laboratory) => Ok(std::fs::metadata(file(laboratory)?)?.len()),
             Self::Postgres(server, _) => {
                 let answer = server.ask(DATABASE, &format!("SELECT pg_database_size('{DATABASE}')"))?;
                 answer.trim().parse().with_context(|| format!("PostgreSQL answered {answer:?}"))

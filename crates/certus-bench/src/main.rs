@@ -22,7 +22,7 @@ use anyhow::Context as _;
 use clap::Parser;
 
 use authority::Authority;
-use measure::{Measure, Steps};
+use measure::{Measure, Steps, What};
 use report::Run;
 use target::Target;
 
@@ -88,13 +88,25 @@ async fn measure_all(arguments: &Arguments, scratch: &Path, target: &Arc<Target>
             println!("{}", report::stored(cost));
         }
     }
+    let (before, mut flows) = (authority.octets()?, 0);
     for measure in &arguments.measure {
         for clients in &arguments.clients {
             let run = one_run(arguments, &authority, *measure, *clients, sync, target).await?;
             println!("{}", if arguments.json { run.json() } else { run.text() });
+            flows += match measure.what() {
+                What::Flows(_) => u64::try_from(run.steps.len())?,
+                What::Requests(_) => 0,
+            };
         }
     }
-    authority.stop().await
+    let grown = authority.stop().await?.octets()?.saturating_sub(before);
+    if flows > 0 && !arguments.json {
+        println!(
+            "     {} octets of the database for each of {flows} flows, with all that belongs to one",
+            grown / flows
+        );
+    }
+    Ok(())
 }
 
 async fn compare_all(arguments: &Arguments, before: &Path, scratch: &Path, target: &Arc<Target>) -> anyhow::Result<()> {
@@ -148,11 +160,9 @@ async fn one_run(
     sync: Duration,
     target: &Arc<Target>,
 ) -> anyhow::Result<Run> {
-    let octets = authority.octets()?;
     let (steps, elapsed, usage) =
         drive(authority, target, measure, clients, Duration::from_secs(arguments.seconds)).await?;
-    let grown = authority.octets()?.saturating_sub(octets);
-    Ok(Run { measure, clients, elapsed, usage, sync, steps, grown })
+    Ok(Run { measure, clients, elapsed, usage, sync, steps })
 }
 
 /// Lets `clients` work for `duration`: what each did, how long it really took, and what it cost.

@@ -26,8 +26,10 @@ pub(crate) async fn compare(
 ) -> anyhow::Result<Rates> {
     let (mut of_before, mut of_now) = (Vec::new(), Vec::new());
     for round in 0..arguments.rounds {
-        for (binary, rates) in [(before, &mut of_before), (arguments.certus.as_path(), &mut of_now)] {
-            let dir = scratch.join(format!("{measure:?}-{clients}-{round}-{}", rates.len()));
+        for (which, binary, rates) in
+            [("before", before, &mut of_before), ("now", arguments.certus.as_path(), &mut of_now)]
+        {
+            let dir = scratch.join(format!("{measure:?}-{clients}-{round}-{which}"));
             let run = crate::once(arguments, binary, measure, clients, &dir, target).await?;
             rates.push(run.per_cpu_second());
         }

@@ -31,11 +31,11 @@ pub(crate) fn heading(store: &str, stored: u64, sync: Duration) -> String {
 
 /// What certificates cost that were stored before, in room and in lists.
 pub(crate) fn stored(cost: &Cost) -> String {
-    let [read, made] = cost.list_taken.map(millis);
+    let (read, made) = (millis(cost.list.read), millis(cost.list.made));
     format!(
         "     {} octets of the database per stored certificate; the list of a shard with {} revoked: {} octets, read in \
          {read:.1} ms, written and signed in {made:.1} ms",
-        cost.octets_per_certificate, cost.entries, cost.list_octets
+        cost.octets_per_certificate, cost.list.entries, cost.list.octets
     )
 }
 
@@ -48,8 +48,6 @@ pub(crate) struct Run {
     pub(crate) usage: Usage,
     pub(crate) sync: Duration,
     pub(crate) steps: Vec<Steps>,
-    /// Octets by which the database grew.
-    pub(crate) grown: u64,
 }
 
 impl Run {
@@ -61,12 +59,6 @@ impl Run {
     /// Flows, or requests, for each second that certus used.
     pub(crate) fn per_cpu_second(&self) -> f64 {
         self.flows() / self.usage.cpu()
-    }
-
-    /// Octets of the database that each left behind.
-    #[expect(clippy::cast_precision_loss, reason = "databases are far below 2^52 octets")]
-    fn octets_each(&self) -> f64 {
-        self.grown as f64 / self.flows()
     }
 
     fn polls(&self) -> u32 {
@@ -91,7 +83,7 @@ impl Run {
         let unit = self.measure.unit();
         let mut text = format!(
             "{:>4} clients, {}: {:>7.1} {unit}/s, {:>7.1} {unit} per CPU-second of certus ({:.2} ms each), PostgreSQL \
-             {:.2} CPU-s, RSS {:.0} MiB, {} {unit}, {} polls, {:.0} octets of the database each\n     p50 {:.2} ms p99 {:.2} ms",
+             {:.2} CPU-s, RSS {:.0} MiB, {} {unit}, {} polls\n     p50 {:.2} ms p99 {:.2} ms",
             self.clients,
             self.measure.name(),
             self.flows() / self.elapsed.as_secs_f64(),
@@ -101,7 +93,6 @@ impl Run {
             self.rss_mib(),
             self.steps.len(),
             self.polls(),
-            self.octets_each(),
             self.of_flow(50),
             self.of_flow(99),
         );
@@ -141,7 +132,6 @@ impl Run {
             "postgres_cpu_seconds": self.usage.postgres_cpu(),
             "rss_mib": self.rss_mib(),
             "polls": self.polls(),
-            "database_octets_each": self.octets_each(),
             "fdatasync_ms": millis(self.sync),
             "p50_ms": self.of_flow(50),
             "p99_ms": self.of_flow(99),

@@ -30,17 +30,22 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 #[derive(Debug)]
 pub(crate) struct Cost {
     pub(crate) octets_per_certificate: u64,
-    /// What is in the list of one shard.
-    pub(crate) entries: usize,
-    /// How large that list is.
-    pub(crate) list_octets: usize,
-    /// How long it takes to read what must be in it, and to write and sign it.
-    pub(crate) list_taken: [Duration; 2],
+    pub(crate) list: List,
 }
 
-/// Stores `count` certificates and revokes a tenth of those of one shard.
-pub(crate) async fn load(database: &Database, count: u64) -> anyhow::Result<Cost> {
-    let before = database.octets()?;
+/// The list of one shard.
+#[derive(Debug)]
+pub(crate) struct List {
+    pub(crate) entries: usize,
+    pub(crate) octets: usize,
+    /// How long it takes to read what must be in it.
+    pub(crate) read: Duration,
+    /// How long it takes to write and sign it.
+    pub(crate) made: Duration,
+}
+
+/// Stores `count` certificates, revokes a tenth of those of one shard, and makes its list.
+pub(crate) async fn load(database: &Database, count: u64) -> anyhow::Result<List> {
     let store = certus_store::connect(&database.url()?).await?;
     let (issuer, _) = store.issuers().await?.into_iter().next().context("the store knows no issuer")?;
     let mut to_revoke = Vec::new();
@@ -52,10 +57,7 @@ pub(crate) async fn load(database: &Database, count: u64) -> anyhow::Result<Cost
         to_revoke.extend(of_shard.step_by(usize::try_from(REVOKED_EVERY)?));
     }
     revoke(&store, to_revoke).await?;
-    let (entries, list_octets, list_taken) = list(store.as_ref(), &issuer).await?;
-    drop(store);
-    let octets_per_certificate = database.octets()?.saturating_sub(before) / count.max(1);
-    Ok(Cost { octets_per_certificate, entries, list_octets, list_taken })
+    list(store.as_ref(), &issuer).await
 }
 
 async fn revoke(store: &Arc<dyn Store>, certificates: Vec<IssuedCertificate>) -> anyhow::Result<()> {
@@ -79,16 +81,17 @@ async fn revoke(store: &Arc<dyn Store>, certificates: Vec<IssuedCertificate>) ->
 }
 
 /// Makes the list of a shard as the authority does, under a key of our own of the same kind.
-async fn list(store: &dyn Store, issuer: &str) -> anyhow::Result<(usize, usize, [Duration; 2])> {
+async fn list(store: &dyn Store, issuer: &str) -> anyhow::Result<List> {
     let now = SystemClock.now().whole_seconds();
     let key = KeyPair::generate(KeyAlgorithm::EcP256)?;
-    let root = create_root(&CaSubject::default(), &key, 7 * DAY, now).await?;
+    let subject = CaSubject { common_name: "Bench".to_owned(), ..CaSubject::default() };
+    let root = create_root(&subject, &key, 7 * DAY, now).await?;
     let scope = CrlScope::Shard { url: "http://localhost/crl/0.crl" };
     let started = Instant::now();
     let revoked = store.revoked(issuer, 0, now).await?;
     let read = started.elapsed();
     let list = create_crl(&root, &key, 1, now, now + DAY, &revoked, scope).await?;
-    Ok((revoked.len(), list.der().len(), [read, started.elapsed() - read]))
+    Ok(List { entries: revoked.len(), octets: list.der().len(), read, made: started.elapsed() - read })
 }
 
 fn event(action: Action, object: String) -> AuditEvent {

@@ -113,7 +113,7 @@ async fn an_account_object_is_what_the_rfc_draws() {
 fn urls_in(value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::String(text) if text.starts_with("http://") || text.starts_with("https://") => {
-            drop(found.insert(text.clone()))
+            found.extend([text.clone()]);
         }
         Value::Array(values) => values.iter().for_each(|one| urls_in(one, found)),
         Value::Object(members) => members.values().for_each(|one| urls_in(one, found)),
