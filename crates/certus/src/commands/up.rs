@@ -276,7 +276,7 @@ fn as_laboratory(mut config: Config, args: &UpArgs) -> Config {
     validation.permit.extend(addresses());
     validation.permit_identifiers.extend(addresses());
     validation.local_names = LocalNames::Localhost;
-    // A laboratory works without a network, with resolvers that sign nothing; unless its file says otherwise.
+    // A laboratory works without a network, with resolvers that sign nothing, unless its file says otherwise.
     if !config.dnssec_said {
         validation.dnssec = Dnssec::Off;
     }

@@ -51,8 +51,9 @@ fn uncommented() -> String {
 #[test]
 fn the_sample_is_read_and_its_comments_are_the_defaults() {
     let config = parse(&sample()).unwrap();
-    // Not every part can be compared, but each prints all of itself.
-    assert_eq!(format!("{:#?}", parse(&uncommented()).unwrap()), format!("{config:#?}"));
+    // Not every part can be compared, but each prints all of itself. That DNSSEC is spoken of counts in laboratories alone.
+    let said = Config { dnssec_said: config.dnssec_said, ..parse(&uncommented()).unwrap() };
+    assert_eq!(format!("{said:#?}"), format!("{config:#?}"));
     assert_eq!(config.profiles.keys().collect::<Vec<_>>(), ["classic", "shortlived"]);
     assert_eq!(config.profiles["classic"].lifetime, Duration::from_secs(90 * 86_400));
     assert_eq!(config.profiles["shortlived"].ecdsa, "issuing-1");

@@ -76,7 +76,7 @@ async fn an_operator_sees_clears_and_overrides() {
 
     run(&mut site.ca(&["limits", "clear", "new_orders", &account]))
         .refused(1, "there is no limit \"new_orders\"; choose");
-    run(&mut site.ca(&["limits", "override", "nobody", name, "--count", "4"])).refused(1, "is no account's id");
+    run(&mut site.ca(&["limits", "override", "nobody", name, "--count", "4"])).refused(1, "neither an account's URL");
     run(&mut site.ca(&["limits", "override", &"A".repeat(22), name, "--count", "4"])).refused(1, "no such account");
     run(&mut site.ca(&["limits", "override", &account, name])).refused(2, "--count");
     run(&mut site.ca(&["limits", "override", &account, name, "--count", "0"])).refused(2, "--count");
