@@ -132,11 +132,8 @@ impl Ca {
             let detail = format!("a rule may have {} values of each kind at most; make several", limits::MAX_SELECTED);
             return Err(CaError::malformed(detail));
         }
-        // Also of profiles that are configured no longer: their certificates are to be renewed, too.
-        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        let no_name = |name: &&String| name.is_empty() || name.len() > 32 || !name.bytes().all(plain);
-        if let Some(wrong) = selection.profiles.iter().find(no_name) {
-            return Err(CaError::malformed(format!("{wrong:?} is no profile's name")));
+        if let Some(unknown) = selection.profiles.iter().find(|name| !self.issuers().profiles.contains_key(*name)) {
+            return Err(super::order::invalid_profile(unknown, self.issuers()));
         }
         let store = &self.inner().store;
         if !selection.issuers.is_empty() {

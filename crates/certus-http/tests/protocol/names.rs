@@ -62,6 +62,8 @@ async fn a_profile_for_the_public_internet_takes_no_internal_names_and_addresses
         setup.public_only = true;
         setup.validation = Box::new(|config| {
             config.permit_identifiers.clone_from(&config.permit);
+            // A list of addresses has those alone.
+            config.permit_identifiers.extend(["8.8.8.0/24", "9.9.0.0/16"].map(|network| network.parse().unwrap()));
             config.deny_identifiers = vec!["9.9.9.0/24".parse().unwrap()];
         });
     });
@@ -77,6 +79,7 @@ async fn a_profile_for_the_public_internet_takes_no_internal_names_and_addresses
         ip("127.0.0.1"),
         ip("::1"),
         ip("9.9.9.9"),
+        ip("1.1.1.1"),
     ];
     for identifier in refused {
         let answer = client.post(&client.directory().new_order, &json!({ "identifiers": [identifier] })).await.unwrap();
