@@ -63,7 +63,8 @@ async fn a_profile_for_the_public_internet_takes_no_internal_names_and_addresses
         setup.validation = Box::new(|config| {
             config.permit_identifiers.clone_from(&config.permit);
             // A list of addresses has those alone.
-            config.permit_identifiers.extend(["8.8.8.0/24", "9.9.0.0/16"].map(|network| network.parse().unwrap()));
+            config.permit_identifiers.push("8.8.8.0/24".parse().unwrap());
+            config.permit_identifiers.push("9.9.0.0/16".parse().unwrap());
             config.deny_identifiers = vec!["9.9.9.0/24".parse().unwrap()];
         });
     });
