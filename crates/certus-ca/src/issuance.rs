@@ -15,7 +15,7 @@ use crate::id::{AccountId, CertificateId, OrderId};
 use crate::issuers::ProfileRule;
 use crate::job::LeasedJob;
 use crate::limits;
-use crate::policy::identifiers;
+use crate::policy::{self, identifiers};
 use crate::ports::{OrderAndAuthorizations, StoreError, Stored, ValidationError, Version};
 use crate::state::{Account, Authorization, Intent, IssuedCertificate, Order, OrderState};
 
@@ -98,7 +98,8 @@ async fn attempt(ca: &Ca, job: &LeasedJob, waiting: Waiting) -> Result<Attempt, 
         return fail(ca, job, version, order, problem, why).await.map(Attempt::Ended);
     }
     if let Some(account) = &account
-        && let Some(problem) = ca.binding_refusal(account, &order.identifiers, Some(&order.profile)).await?
+        && let Some(problem) =
+            policy::binding::refusal(ca.key_of(account).await?.as_ref(), &order.identifiers, Some(&order.profile))
     {
         let why = problem.detail.clone();
         return fail(ca, job, version, order, problem, &why).await.map(Attempt::Ended);

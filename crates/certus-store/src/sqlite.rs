@@ -9,6 +9,7 @@ mod fault;
 mod limit;
 mod lock;
 mod open;
+mod page;
 mod play;
 mod read_authority;
 mod read_certificate;

@@ -262,6 +262,17 @@ pub(crate) struct AtArgs {
     pub(crate) json: bool,
 }
 
+/// A part of a list.
+#[derive(Debug, Args)]
+pub(crate) struct PageArgs {
+    /// How many at most
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) limit: u32,
+    /// Go on after this one: what the page before gave as its end
+    #[arg(long, value_name = "KEY")]
+    pub(crate) after: Option<i64>,
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -273,12 +284,8 @@ pub(crate) struct CertificatesArgs {
     /// Only certificates with a name at or beneath this one
     #[arg(long, value_name = "SUFFIX", value_parser = dns_name)]
     pub(crate) names: Option<DnsName>,
-    /// How many at most
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub(crate) limit: u32,
-    /// Go on after this one: what the page before gave as its end
-    #[arg(long, value_name = "KEY")]
-    pub(crate) after: Option<i64>,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
 }
 
 #[derive(Debug, Args)]

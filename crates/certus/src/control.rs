@@ -2,7 +2,8 @@
 //!
 //! Whoever runs the authority may ask, and root. Nothing here opens the store beside it.
 
-pub(crate) mod revoking;
+mod revoking;
+pub(crate) mod words;
 
 use std::io;
 use std::time::Duration;

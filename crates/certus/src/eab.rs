@@ -5,15 +5,19 @@ use std::time::Duration;
 
 use anyhow::Context;
 use certus_acme::{Identifier, RawIdentifier};
+use certus_ca::Ca;
 use certus_ca::id::BindingKeyId;
 use certus_ca::ports::Page;
 use certus_ca::state::{BindingEntry, BindingScope, BindingUse};
-use certus_ca::{Ca, CaError};
 use certus_pki::{DnsName, Timestamp};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::control::MAX_PAGE;
+use crate::control::words::told;
+
+/// How to find what is not there.
+const LIST: &str = "list them with: certus ca eab list";
 
 /// What is asked.
 #[derive(Debug, Serialize, Deserialize)]
@@ -137,13 +141,14 @@ pub(crate) async fn answer(ca: &Ca, uid: u32, directory_url: &str, ask: Ask) -> 
     Ok(match ask {
         Ask::Create(wish) => serde_json::to_value(create(ca, uid, directory_url, wish).await?)?,
         Ask::List { after, limit } => {
-            let Page { entries, next } = ca.binding_keys(after, limit.clamp(1, MAX_PAGE)).await.map_err(told)?;
+            let Page { entries, next } =
+                ca.binding_keys(after, limit.clamp(1, MAX_PAGE)).await.map_err(|error| told(error, LIST))?;
             let keys = entries.into_iter().map(|entry| Key::of(entry, ca.now())).collect();
             serde_json::to_value(Keys { keys, next })?
         }
         Ask::Revoke { kid } => {
             let id = BindingKeyId::parse(&kid).with_context(|| format!("{kid:?} is no key's id"))?;
-            let entry = ca.revoke_binding_key(uid, id).await.map_err(told)?;
+            let entry = ca.revoke_binding_key(uid, id).await.map_err(|error| told(error, LIST))?;
             serde_json::to_value(Key::of(entry, ca.now()))?
         }
     })
@@ -162,7 +167,7 @@ async fn create(ca: &Ca, uid: u32, directory_url: &str, wish: Wish) -> anyhow::R
         single_use,
         vouches: pre_authorize,
     };
-    let (key, mac) = ca.make_binding_key(uid, scope).await.map_err(told)?;
+    let (key, mac) = ca.make_binding_key(uid, scope).await.map_err(|error| told(error, LIST))?;
     Ok(Made {
         key: Key::of(BindingEntry { key, used: BindingUse::default() }, ca.now()),
         mac_key: Shown(certus_acme::base64url::encode(mac.reveal())),
@@ -175,22 +180,6 @@ pub(crate) fn identifier(text: &str) -> anyhow::Result<Identifier> {
     let kind = if text.parse::<std::net::IpAddr>().is_ok() { "ip" } else { "dns" };
     let raw = RawIdentifier { kind: kind.to_owned(), value: text.to_owned() };
     Identifier::parse(&raw).with_context(|| format!("{text:?} is neither a name nor an address"))
-}
-
-/// A refusal in the words it has for people.
-fn told(error: CaError) -> anyhow::Error {
-    match error {
-        CaError::Refused(problem) => anyhow::anyhow!(problem.detail),
-        CaError::NotFound(what) => anyhow::anyhow!("there is no such {what}; list them with: certus ca eab list"),
-        error @ (CaError::NotYours(_)
-        | CaError::Terms(_)
-        | CaError::Limited { .. }
-        | CaError::Busy(_)
-        | CaError::Contended
-        | CaError::Store(_)
-        | CaError::Vault(_)
-        | CaError::Internal(_)) => error.into(),
-    }
 }
 
 #[cfg(test)]

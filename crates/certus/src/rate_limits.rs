@@ -4,12 +4,12 @@ use anyhow::{Context, bail};
 use certus_ca::ca::{Bucket, Shown};
 use certus_ca::ports::Page;
 use certus_ca::rate_limits::Rate;
-use certus_ca::{Ca, CaError, LimitName};
+use certus_ca::{Ca, LimitName};
 use certus_pki::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::control::MAX_PAGE;
-use crate::control::revoking::account_id;
+use crate::control::words::{WHERE_ACCOUNTS_ARE, account_id, told};
 
 /// What is asked.
 #[derive(Debug, Serialize, Deserialize)]
@@ -108,8 +108,10 @@ pub(crate) async fn answer(ca: &Ca, uid: u32, ask: Ask) -> anyhow::Result<serde_
     Ok(match ask {
         Ask::Show { all, after, limit } => {
             let shown = if all { Shown::All } else { Shown::Near };
-            let Page { entries, next } =
-                ca.limit_buckets(shown, after, limit.clamp(1, MAX_PAGE)).await.map_err(told)?;
+            let Page { entries, next } = ca
+                .limit_buckets(shown, after, limit.clamp(1, MAX_PAGE))
+                .await
+                .map_err(|error| told(error, WHERE_ACCOUNTS_ARE))?;
             let limits = ca.rate_limits();
             serde_json::to_value(Limits {
                 enabled: limits.enabled,
@@ -120,7 +122,7 @@ pub(crate) async fn answer(ca: &Ca, uid: u32, ask: Ask) -> anyhow::Result<serde_
         }
         Ask::Clear { name, key } => {
             let limit = named(&name)?;
-            if !ca.clear_limit(uid, limit, &key).await.map_err(told)? {
+            if !ca.clear_limit(uid, limit, &key).await.map_err(|error| told(error, WHERE_ACCOUNTS_ARE))? {
                 bail!("nothing is spent of {limit} for {key:?}; list what is with: certus ca limits --all");
             }
             serde_json::to_value(Cleared { name, key })?
@@ -128,7 +130,8 @@ pub(crate) async fn answer(ca: &Ca, uid: u32, ask: Ask) -> anyhow::Result<serde_
         Ask::Override { account, name, count } => {
             let limit = named(&name)?;
             let id = account_id(&account)?;
-            let rate = ca.override_limit(uid, id, limit, count).await.map_err(told)?;
+            let rate =
+                ca.override_limit(uid, id, limit, count).await.map_err(|error| told(error, WHERE_ACCOUNTS_ARE))?;
             serde_json::to_value(Overridden { account, limit: Limit::of(limit, rate) })?
         }
     })
@@ -139,20 +142,4 @@ fn named(name: &str) -> anyhow::Result<LimitName> {
         let names: Vec<&str> = LimitName::ALL.iter().map(|limit| limit.name()).collect();
         format!("there is no limit {name:?}; choose one of {}", names.join(", "))
     })
-}
-
-/// A refusal in the words it has for people.
-fn told(error: CaError) -> anyhow::Error {
-    match error {
-        CaError::Refused(problem) => anyhow::anyhow!(problem.detail),
-        CaError::NotFound(what) => anyhow::anyhow!("there is no such {what}"),
-        error @ (CaError::NotYours(_)
-        | CaError::Terms(_)
-        | CaError::Limited { .. }
-        | CaError::Busy(_)
-        | CaError::Contended
-        | CaError::Store(_)
-        | CaError::Vault(_)
-        | CaError::Internal(_)) => error.into(),
-    }
 }

@@ -3,18 +3,21 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use certus_ca::Ca;
 use certus_ca::ca::Advance;
 use certus_ca::id::RenewalRuleId;
 use certus_ca::ports::Page;
 use certus_ca::state::{RenewalRule, SelectedName, Selection};
-use certus_ca::{Ca, CaError};
 use certus_pki::Timestamp;
 use data_encoding::HEXLOWER_PERMISSIVE;
 use serde::{Deserialize, Serialize};
 
 use crate::control::MAX_PAGE;
-use crate::control::revoking::account_id;
+use crate::control::words::{account_id, told};
 use crate::plan::hex;
+
+/// How to find what is not there.
+const LIST: &str = "list them with: certus ca renewals list";
 
 /// What is asked.
 #[derive(Debug, Serialize, Deserialize)]
@@ -120,17 +123,18 @@ impl Rule {
 pub(crate) async fn answer(ca: &Ca, uid: u32, ask: Ask) -> anyhow::Result<serde_json::Value> {
     Ok(match ask {
         Ask::Advance(wish) => {
-            let rule = ca.advance_renewals(uid, advance(wish)?).await.map_err(told)?;
+            let rule = ca.advance_renewals(uid, advance(wish)?).await.map_err(|error| told(error, LIST))?;
             serde_json::to_value(Rule::of(rule, ca.now()))?
         }
         Ask::List { after, limit } => {
-            let Page { entries, next } = ca.renewal_rules(after, limit.clamp(1, MAX_PAGE)).await.map_err(told)?;
+            let Page { entries, next } =
+                ca.renewal_rules(after, limit.clamp(1, MAX_PAGE)).await.map_err(|error| told(error, LIST))?;
             let rules = entries.into_iter().map(|rule| Rule::of(rule, ca.now())).collect();
             serde_json::to_value(Rules { rules, next })?
         }
         Ask::End { id } => {
             let id = RenewalRuleId::parse(&id).with_context(|| format!("{id:?} is no rule's id"))?;
-            let rule = ca.end_renewal_rule(uid, id).await.map_err(told)?;
+            let rule = ca.end_renewal_rule(uid, id).await.map_err(|error| told(error, LIST))?;
             serde_json::to_value(Rule::of(rule, ca.now()))?
         }
     })
@@ -160,20 +164,4 @@ fn key(text: &str) -> anyhow::Result<[u8; 32]> {
     let octets = HEXLOWER_PERMISSIVE.decode(text.replace(':', "").as_bytes());
     let octets = octets.with_context(|| format!("{text:?} is not hexadecimal"))?;
     octets.try_into().ok().with_context(|| format!("{text:?} is no SHA-256, which has 64 hexadecimal digits"))
-}
-
-/// A refusal in the words it has for people.
-fn told(error: CaError) -> anyhow::Error {
-    match error {
-        CaError::Refused(problem) => anyhow::anyhow!(problem.detail),
-        CaError::NotFound(what) => anyhow::anyhow!("there is no such {what}; list them with: certus ca renewals list"),
-        error @ (CaError::NotYours(_)
-        | CaError::Terms(_)
-        | CaError::Busy(_)
-        | CaError::Contended
-        | CaError::Store(_)
-        | CaError::Vault(_)
-        | CaError::Limited { .. }
-        | CaError::Internal(_)) => error.into(),
-    }
 }

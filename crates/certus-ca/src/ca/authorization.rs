@@ -53,7 +53,8 @@ impl Ca {
             }
             Err(error) => return Err(error),
         };
-        if let Some(problem) = self.binding_refusal(account, std::slice::from_ref(&identifier), None).await? {
+        let bound = self.key_of(account).await?;
+        if let Some(problem) = policy::binding::refusal(bound.as_ref(), std::slice::from_ref(&identifier), None) {
             return Err(CaError::Refused(problem.with_status(403)));
         }
         let (now, store) = (self.now(), &self.inner().store);
@@ -65,8 +66,10 @@ impl Ca {
             return Err(CaError::refused(ProblemKind::RateLimited, detail));
         }
         let lapses = now + limits::ORDER_LIFETIME;
-        let authorization = match self.voucher(account).await? {
-            Some(key) if key.vouches_for(&identifier) => Authorization::vouched(account.id, identifier, now, lapses),
+        let authorization = match bound {
+            Some(bound) if bound.key.vouches_for(&identifier) => {
+                Authorization::vouched(account.id, identifier, now, lapses)
+            }
             Some(_) | None => {
                 let challenges = rule.challenges_for(&identifier);
                 Authorization::open(account.id, identifier, &challenges, now, lapses)

@@ -1,6 +1,6 @@
 //! External account binding (RFC 8555 section 7.3.4): its keys, and what accounts that are bound may do.
 
-use certus_acme::{Identifier, Problem, ProblemKind};
+use certus_acme::ProblemKind;
 use certus_pki::{MacKey, Timestamp};
 
 use super::{Ca, by_operator, retry_conflicts};
@@ -8,7 +8,6 @@ use crate::audit::Action;
 use crate::error::CaError;
 use crate::id::BindingKeyId;
 use crate::limits;
-use crate::policy;
 use crate::ports::{Page, StoreError};
 use crate::state::Account;
 use crate::state::binding::{AccountBinding, BindingEntry, BindingKey, BindingScope};
@@ -111,23 +110,11 @@ impl Ca {
         }
     }
 
-    /// The key of an account that vouches for names, if it is bound to one.
-    pub(super) async fn voucher(&self, account: &Account) -> Result<Option<BindingKey>, StoreError> {
+    /// The key that an account is bound to, if it is bound to one, with what has been made of it.
+    pub(crate) async fn key_of(&self, account: &Account) -> Result<Option<BindingEntry>, StoreError> {
         let Some(binding) = &account.binding else { return Ok(None) };
-        let entry = self.inner().store.binding_key(binding.key).await?.ok_or_else(|| gone(binding.key))?;
-        Ok(Some(entry.key).filter(|key| key.scope.vouches))
-    }
-
-    /// Why the key of an account does not permit it this order, if it is bound to one.
-    pub(crate) async fn binding_refusal(
-        &self,
-        account: &Account,
-        identifiers: &[Identifier],
-        profile: Option<&str>,
-    ) -> Result<Option<Problem>, StoreError> {
-        let Some(binding) = &account.binding else { return Ok(None) };
-        let entry = self.inner().store.binding_key(binding.key).await?.ok_or_else(|| gone(binding.key))?;
-        Ok(policy::binding::refusal(&entry, identifiers, profile))
+        let entry = self.inner().store.binding_key(binding.key).await?;
+        entry.map(Some).ok_or_else(|| gone(binding.key))
     }
 }
 

@@ -47,7 +47,8 @@ impl Ca {
         let validity = wished_validity(wish)?;
         rule.permits_validity(&validity, self.now()).map_err(|error| CaError::malformed(error.to_string()))?;
         let identifiers = policy::identifiers::check(&wish.identifiers, rule, |one| self.admits(rule, one))?;
-        if let Some(problem) = self.binding_refusal(account, &identifiers, Some(name)).await? {
+        let bound = self.key_of(account).await?;
+        if let Some(problem) = policy::binding::refusal(bound.as_ref(), &identifiers, Some(name)) {
             return Err(CaError::Refused(problem));
         }
         let predecessor = match &wish.replaces {
@@ -74,7 +75,6 @@ impl Ca {
             return Err(CaError::refused(ProblemKind::RateLimited, detail));
         }
 
-        let voucher = self.voucher(account).await?;
         let lapses = now + limits::ORDER_LIFETIME;
         let mut new = Vec::new();
         let mut authorizations: Vec<Authorization> = Vec::with_capacity(identifiers.len());
@@ -85,7 +85,7 @@ impl Ca {
             };
             let authorization = match known.iter().find(serves) {
                 Some(known) => known.clone(),
-                None if voucher.as_ref().is_some_and(|key| key.vouches_for(&identifier)) => {
+                None if bound.as_ref().is_some_and(|bound| bound.key.vouches_for(&identifier)) => {
                     let vouched = Authorization::vouched(account.id, identifier, now, lapses);
                     new.push(vouched.clone());
                     vouched

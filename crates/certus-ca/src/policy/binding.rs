@@ -4,12 +4,14 @@ use certus_acme::{Identifier, Problem, ProblemKind, Subproblem};
 
 use crate::state::binding::{BindingEntry, BindingKey};
 
-/// Why an account that is bound to the key may not have these names certified by this profile (`None`: whichever).
+/// Why an account that is bound to the key may not have these names certified by this profile (`None`: whichever). An
+/// account without one is not narrowed.
 pub(crate) fn refusal(
-    BindingEntry { key, used }: &BindingEntry,
+    bound: Option<&BindingEntry>,
     identifiers: &[Identifier],
     profile: Option<&str>,
 ) -> Option<Problem> {
+    let BindingEntry { key, used } = bound?;
     if key.revoked.is_some() {
         let detail = "the key that this account is bound to was revoked, so nothing is issued to it any more";
         return Some(Problem::new(ProblemKind::Unauthorized, detail));

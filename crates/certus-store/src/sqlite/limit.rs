@@ -2,12 +2,13 @@
 //!
 //! Deliberately absent: whether a write may be had; [`certus_ca::rate_limits`] says so, of what was read here.
 
-use certus_ca::ports::{LimitEntry, Page, StoreError};
+use certus_ca::ports::{LimitEntry, Page};
 use certus_ca::rate_limits::{Charges, LimitName, Standing};
 use certus_pki::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Fault;
+use super::page::{asked, page};
 use crate::operation::Reply;
 use crate::rows::{LimitRow, millis};
 
@@ -75,20 +76,14 @@ pub(super) fn list(
     after: Option<i64>,
     limit: u32,
 ) -> Result<Page<LimitEntry>, Fault> {
-    let asked: serde_json::Map<String, serde_json::Value> =
+    let wanted: serde_json::Map<String, serde_json::Value> =
         later_than.iter().map(|(limit, tat)| (limit.name().to_owned(), millis(*tat).into())).collect();
-    let asked = serde_json::Value::Object(asked).to_string();
+    let wanted = serde_json::Value::Object(wanted).to_string();
     let mut statement = connection.prepare_cached(LIST)?;
-    // One more than asked, so that the last page is known to be the last.
-    let found = statement.query_map(params![asked, after.unwrap_or(0), i64::from(limit) + 1], |row| {
+    let found = statement.query_map(params![wanted, after.unwrap_or(0), asked(limit)], |row| {
         let found = LimitRow { name: row.get(1)?, subject: row.get(2)?, tat: row.get(3)? };
         Ok((row.get::<_, i64>(0)?, found))
     })?;
-    let mut found = found.collect::<rusqlite::Result<Vec<_>>>()?;
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let next = found.last().map(|(key, _)| *key).filter(|_| more);
-    let entries = found.into_iter().map(|(_, row)| row.into_state()).collect::<Result<_, StoreError>>()?;
-    Ok(Page { entries, next })
+    let found = found.collect::<rusqlite::Result<Vec<_>>>()?;
+    Ok(page(found, limit, |(_, row)| row.into_state())?)
 }

@@ -7,6 +7,7 @@ use certus_pki::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Fault;
+use super::page::{asked, page};
 use super::write_job::now;
 use crate::rows::{self, Place};
 
@@ -84,9 +85,8 @@ pub(super) fn newest_time(connection: &Connection) -> Result<Option<Timestamp>, 
 }
 
 pub(super) fn audit(connection: &Connection, after: Option<i64>, limit: u32) -> Result<Page<AuditEntry>, Fault> {
-    let wanted = i64::from(limit) + 1;
     let mut statement = connection.prepare_cached(AUDIT)?;
-    let mut found = statement.query(params![after.unwrap_or(0), wanted])?;
+    let mut found = statement.query(params![after.unwrap_or(0), asked(limit)])?;
     let mut entries = Vec::new();
     while let Some(row) = found.next()? {
         let key: i64 = row.get(0)?;
@@ -98,18 +98,9 @@ pub(super) fn audit(connection: &Connection, after: Option<i64>, limit: u32) -> 
             }
             None => None,
         };
-        entries.push(AuditEntry {
-            key,
-            at: Timestamp::from_unix_millis(row.get(1)?),
-            actor: row.get(2)?,
-            action: row.get(3)?,
-            object: row.get(4)?,
-            request,
-        });
+        let at = Timestamp::from_unix_millis(row.get(1)?);
+        let (actor, action, object) = (row.get(2)?, row.get(3)?, row.get(4)?);
+        entries.push((key, AuditEntry { key, at, actor, action, object, request }));
     }
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = entries.len() > limit;
-    entries.truncate(limit);
-    let next = entries.last().map(|entry| entry.key).filter(|_| more);
-    Ok(Page { entries, next })
+    page(entries, limit, |(_, entry)| Ok(entry))
 }

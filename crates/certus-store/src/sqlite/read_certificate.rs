@@ -7,6 +7,7 @@ use certus_pki::SerialNumber;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Fault;
+use super::page::{asked, page};
 use crate::rows::{self, CertificateRow, NameRow};
 use crate::suffix::Suffix;
 
@@ -79,8 +80,7 @@ pub(super) fn list(
     limit: u32,
 ) -> Result<Page<CertificateEntry>, Fault> {
     let after = after.unwrap_or(0);
-    // One more than asked, so that the last page is known to be the last.
-    let wanted = i64::from(limit) + 1;
+    let wanted = asked(limit);
     let mut entries = Vec::new();
     let mut take = |row: &rusqlite::Row<'_>| -> Result<(), Fault> {
         let id: Vec<u8> = row.get(1)?;
@@ -106,15 +106,10 @@ pub(super) fn list(
             }
         }
     }
-    let more = entries.len() > usize::try_from(limit).unwrap_or(usize::MAX);
-    entries.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let next = entries.last().map(|(key, _)| *key).filter(|_| more);
-    let mut page = Page { entries: Vec::with_capacity(entries.len()), next };
-    for (key, mut entry) in entries {
+    page(entries, limit, |(key, mut entry)| {
         entry.names = names(connection, key)?.into_iter().map(|name| name.value).collect();
-        page.entries.push(entry);
-    }
-    Ok(page)
+        Ok(entry)
+    })
 }
 
 pub(super) fn outcome(

@@ -7,6 +7,7 @@ use certus_pki::{SerialNumber, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::Fault;
+use super::page::{asked, page};
 use super::read_certificate::names;
 use crate::operation::Reply;
 use crate::rows::{RenewableRow, RuleRow, millis};
@@ -76,15 +77,9 @@ pub(super) fn rule(connection: &Connection, id: RenewalRuleId) -> Result<Option<
 
 pub(super) fn list(connection: &Connection, after: Option<i64>, limit: u32) -> Result<Page<RenewalRule>, Fault> {
     let mut statement = connection.prepare_cached(LIST)?;
-    // One more than asked, so that the last page is known to be the last.
-    let found = statement.query_map(params![after.unwrap_or(0), i64::from(limit) + 1], row)?;
-    let mut found = found.collect::<rusqlite::Result<Vec<_>>>()?;
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let next = found.last().map(|(key, _)| *key).filter(|_| more);
-    let entries = found.into_iter().map(|(_, row)| row.into_state()).collect::<Result<_, _>>()?;
-    Ok(Page { entries, next })
+    let found = statement.query_map(params![after.unwrap_or(0), asked(limit)], row)?;
+    let found = found.collect::<rusqlite::Result<Vec<_>>>()?;
+    Ok(page(found, limit, |(_, row)| row.into_state())?)
 }
 
 pub(super) fn active(connection: &Connection, now: Timestamp) -> Result<Vec<RenewalRule>, Fault> {

@@ -3,7 +3,7 @@
 use certus_pki::DnsName;
 use clap::{Args, Subcommand};
 
-use super::{AtArgs, dns_name};
+use super::{AtArgs, PageArgs, dns_name};
 use crate::config::units::Period;
 
 #[derive(Debug, Subcommand)]
@@ -69,12 +69,8 @@ Example:
 pub(crate) struct ListArgs {
     #[command(flatten)]
     pub(crate) at: AtArgs,
-    /// How many at most
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub(crate) limit: u32,
-    /// Go on after this one: what the page before gave as its end
-    #[arg(long, value_name = "KEY")]
-    pub(crate) after: Option<i64>,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
 }
 
 #[derive(Debug, Args)]

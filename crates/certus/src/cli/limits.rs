@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::AtArgs;
+use super::{AtArgs, PageArgs};
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -55,12 +55,8 @@ pub(crate) struct ShowArgs {
     /// Show every key that has spent anything
     #[arg(long)]
     pub(crate) all: bool,
-    /// How many keys at most
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub(crate) limit: u32,
-    /// Go on after this one: what the page before gave as its end
-    #[arg(long, value_name = "KEY")]
-    pub(crate) after: Option<i64>,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
 }
 
 #[derive(Debug, Args)]

@@ -13,7 +13,7 @@ use crate::status::Certificates;
 pub(super) async fn run(args: &CertificatesArgs) -> anyhow::Result<Exit> {
     let state = StateDir::of(&absolute(&args.at.dir)?);
     let names = args.names.as_ref().map(ToString::to_string);
-    let request = Request::Certificates { names, after: args.after, limit: args.limit };
+    let request = Request::Certificates { names, after: args.page.after, limit: args.page.limit };
     let page: Certificates = control::ask(&state, &request).await?;
     if args.at.json {
         output::json("ca.certificates", &page)?;

@@ -41,7 +41,7 @@ async fn create(args: &CreateArgs) -> anyhow::Result<Exit> {
 
 async fn list(args: &ListArgs) -> anyhow::Result<Exit> {
     let state = StateDir::of(&absolute(&args.at.dir)?);
-    let ask = Ask::List { after: args.after, limit: args.limit };
+    let ask = Ask::List { after: args.page.after, limit: args.page.limit };
     let page: Keys = control::ask(&state, &Request::Eab(ask)).await?;
     if args.at.json {
         output::json("ca.eab.list", &page)?;

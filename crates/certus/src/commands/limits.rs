@@ -22,7 +22,7 @@ pub(super) async fn run(args: &LimitsArgs) -> anyhow::Result<Exit> {
 
 async fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
     let state = StateDir::of(&absolute(&args.dir)?);
-    let ask = Ask::Show { all: args.all, after: args.after, limit: args.limit };
+    let ask = Ask::Show { all: args.all, after: args.page.after, limit: args.page.limit };
     let found: Limits = control::ask(&state, &Request::Limits(ask)).await?;
     if args.json {
         output::json("ca.limits", &found)?;

@@ -75,7 +75,7 @@ fn public_key(file: &Path) -> anyhow::Result<PublicKey> {
 
 async fn list(args: &ListArgs) -> anyhow::Result<Exit> {
     let state = StateDir::of(&absolute(&args.at.dir)?);
-    let ask = Ask::List { after: args.after, limit: args.limit };
+    let ask = Ask::List { after: args.page.after, limit: args.page.limit };
     let page: Rules = control::ask(&state, &Request::Renewals(ask)).await?;
     if args.at.json {
         output::json("ca.renewals.list", &page)?;

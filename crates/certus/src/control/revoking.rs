@@ -1,12 +1,12 @@
 //! Revoking and blocking for the operator.
 
 use anyhow::{Context, bail};
-use certus_ca::id::AccountId;
+use certus_ca::Ca;
 use certus_ca::ports::CertificateKey;
-use certus_ca::{Ca, CaError};
 use certus_pki::{RevocationReason, SerialNumber};
 use data_encoding::HEXLOWER_PERMISSIVE;
 
+use super::words::{WHERE_ACCOUNTS_ARE, account_id, told};
 use crate::status::{Blocked, Revoked, RevokedAccount};
 
 /// Revokes the one certificate that is meant.
@@ -59,19 +59,9 @@ pub(super) async fn block(ca: &Ca, user: u32, spki_sha256: &str) -> anyhow::Resu
 /// Revokes an account.
 pub(super) async fn revoke_account(ca: &Ca, user: u32, account: &str) -> anyhow::Result<RevokedAccount> {
     let id = account_id(account)?;
-    let over = match ca.revoke_account(user, id).await {
-        Ok(over) => over,
-        Err(CaError::NotFound(_)) => bail!("there is no account {id} here"),
-        Err(error) => return Err(error.into()),
-    };
+    let over = ca.revoke_account(user, id).await.map_err(|error| told(error, WHERE_ACCOUNTS_ARE))?;
     let since = over.deactivated.context("the account is not revoked")?;
     Ok(RevokedAccount { account: id.to_string(), status: over.status().to_string(), since: since.rfc3339() })
-}
-
-/// The account of a URL, or of the last part of one.
-pub(crate) fn account_id(text: &str) -> anyhow::Result<AccountId> {
-    let last = text.rsplit('/').next().unwrap_or(text);
-    AccountId::parse(last).with_context(|| format!("{text:?} is neither an account's URL nor the last part of one"))
 }
 
 fn octets(text: &str) -> anyhow::Result<Vec<u8>> {

@@ -68,7 +68,7 @@ async fn an_operator_revokes_and_blocks() {
     let again = ca(&["accounts", "revoke", account.rsplit('/').next().unwrap()]).well().out;
     assert!(again.contains("is revoked since"), "{again}");
     ca(&["accounts", "revoke", "nobody"]).refused(1, "neither an account's URL");
-    ca(&["accounts", "revoke", &"A".repeat(22)]).refused(1, "there is no account");
+    ca(&["accounts", "revoke", &"A".repeat(22)]).refused(1, "there is no such account; its client has its URL");
     assert_eq!(running.end(), Some(0));
 }
 
