@@ -19,6 +19,11 @@ pub(super) async fn run(command: &EabCommand) -> anyhow::Result<Exit> {
 }
 
 async fn create(args: &CreateArgs) -> anyhow::Result<Exit> {
+    if args.pre_authorize && args.permit_exact.is_empty() && args.permit_names.is_empty() {
+        return Err(usage(
+            "--pre-authorize is for names that are listed; add --permit-names or --permit-exact".to_owned(),
+        ));
+    }
     let state = StateDir::of(&absolute(&args.at.dir)?);
     let names = args.permit_exact.iter().map(|text| crate::eab::identifier(text).map(|one| one.value()));
     let wish = Wish {

@@ -58,7 +58,7 @@ fn what_is_wrong_with_a_key_is_said() {
     run(&mut site.ca(&["eab", "create", "--permit-exact", "a b"])).refused(2, "is neither a name nor an address");
     run(&mut site.ca(&["eab", "create", "--permit-names", "*.a.example"])).refused(2, "--permit-names");
     run(&mut site.ca(&["eab", "create", "--quota", "0"])).refused(2, "--quota");
-    run(&mut site.ca(&["eab", "create", "--pre-authorize"])).refused(1, "permit some names");
+    run(&mut site.ca(&["eab", "create", "--pre-authorize"])).refused(2, "add --permit-names or --permit-exact");
     run(&mut site.ca(&["eab", "create", "--expires", "0s"])).refused(1, "good for nothing");
     run(&mut site.ca(&["eab", "revoke", "nobody"])).refused(1, "is no key's id");
     let unknown = "A".repeat(22);
