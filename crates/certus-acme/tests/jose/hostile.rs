@@ -116,11 +116,26 @@ proptest! {
         let altered = changed(&header, &changes);
         let sent = authenticate(&key, algorithm, &String::from_utf8_lossy(&altered), PAYLOAD);
         if let Ok(jws) = FlattenedJws::parse(sent.as_bytes()) {
-            prop_assert!(jws.algorithm().is_err(), "no MAC stands for a signature");
-            if let Ok(said) = jws.mac_algorithm() {
+            let (signed_by, said) = (jws.algorithm(), jws.mac_algorithm());
+            prop_assert!(signed_by.is_err() || said.is_err(), "no algorithm makes both");
+            // A changed letter makes HS256 the name of an algorithm of signatures: the MAC is none of those.
+            if let Ok(signed_by) = signed_by {
+                prop_assert!(jws.clone().verify(ACCOUNT.public_key(), signed_by).is_err());
+            }
+            if let Ok(said) = said {
                 prop_assert_eq!(jws.verify_mac(&key, said).is_ok(), said == algorithm);
             }
         }
+    }
+
+    #[test]
+    fn a_mac_is_no_signature(name in prop::sample::select(vec!["ES256", "ES384", "ES512", "RS256", "EdDSA"])) {
+        let (key, algorithm) = (MacKey::from_bytes(b"handed out by an operator"), MacAlgorithm::ALL[0]);
+        let header = format!(r#"{{"alg":"{name}","kid":"key-1","url":"{URL}"}}"#);
+        let jws = FlattenedJws::parse(authenticate(&key, algorithm, &header, PAYLOAD).as_bytes()).unwrap();
+        prop_assert!(jws.mac_algorithm().is_err());
+        let signed_by = jws.algorithm().unwrap();
+        prop_assert!(jws.verify(ACCOUNT.public_key(), signed_by).is_err());
     }
 
     #[test]
