@@ -156,7 +156,7 @@ async fn attempt(ca: &Ca, job: &LeasedJob, waiting: Waiting) -> Result<Attempt, 
     let audit = event(now, Action::IntentRecorded, intent.serial.to_string(), job);
     match inner.store.record_intent(job.lease, &intent, audit).await {
         Ok(()) => {}
-        // The serial was used before, or a proof was given up since it was read: the next try sees which.
+        // The serial was used before, or a proof was given up or the key blocked since it was read: the next try sees which.
         Err(error @ StoreError::Conflict) => return Ok(Attempt::Again { because: error.to_string() }),
         Err(error) => return Err(error.into()),
     }
@@ -263,6 +263,7 @@ pub(crate) fn intent(order: Option<OrderId>, issuer: &str, shard: u32, prepared:
         issuer: issuer.to_owned(),
         serial: prepared.serial().clone(),
         tbs_sha256: prepared.tbs_sha256(),
+        spki_sha256: prepared.public_key().spki_sha256(),
         shard,
         not_after: prepared.not_after(),
         recorded: now,

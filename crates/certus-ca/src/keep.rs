@@ -26,7 +26,7 @@ const REAP_EVERY: Duration = Duration::from_secs(600);
 /// Does every duty at its time until `stop` is cancelled.
 pub(crate) async fn run(ca: &Ca, stop: CancellationToken) {
     tokio::join!(
-        every(TAKE_UP_EVERY, &stop, || async { work::take_up(ca).await.map(drop).map_err(KeepError::from) }),
+        every(TAKE_UP_EVERY, &stop, || async { work::take_up(ca).await.map_err(KeepError::from) }),
         every(HEARTBEAT_EVERY, &stop, || heartbeat(ca)),
         every(CRL_EVERY, &stop, || async { publish_crls(ca).await.map(drop) }),
         every(REAP_EVERY, &stop, || async { reap(ca).await.map(drop) }),

@@ -52,8 +52,8 @@ pub struct OpenCounts {
     pub orders: u64,
     /// Authorizations neither validated nor failed nor deactivated nor expired.
     pub authorizations: u64,
-    /// Authorizations that may serve later orders, neither failed nor deactivated nor expired.
-    pub reusable: u64,
+    /// Whether it may have an authorization that serves later orders.
+    pub reusable: bool,
 }
 
 /// One signed certificate revocation list.

@@ -105,6 +105,21 @@ impl LimitName {
         }
     }
 
+    /// Whether accounts draw from one bucket. A smaller number for one of them would make each thing it does count for more
+    /// against all the others, so an override can only be larger.
+    #[must_use]
+    pub const fn is_shared(self) -> bool {
+        match self {
+            Self::NewAccountsPerAddress
+            | Self::NewAccountsPerNetwork
+            | Self::CertificatesPerRegisteredDomain
+            | Self::CertificatesPerExactSet => true,
+            Self::NewOrdersPerAccount
+            | Self::FailedValidationsPerAccountAndName
+            | Self::ConsecutiveFailuresPerAccountAndName => false,
+        }
+    }
+
     /// The account whose bucket it is, where it is one account's alone.
     #[must_use]
     pub fn account(self, subject: &str) -> Option<AccountId> {
@@ -165,7 +180,8 @@ impl RateLimits {
     #[must_use]
     pub fn rate_for(&self, limit: LimitName, overrides: &Overrides) -> Rate {
         let rate = self.rate(limit);
-        overrides.get(&limit).and_then(|count| Rate::new(*count, rate.period())).unwrap_or(rate)
+        let counts = |count: &&u32| !limit.is_shared() || **count > rate.count();
+        overrides.get(&limit).filter(counts).and_then(|count| Rate::new(*count, rate.period())).unwrap_or(rate)
     }
 }
 
@@ -195,6 +211,10 @@ mod tests {
         assert_eq!((orders.count(), orders.period()), (7, LimitName::NewOrdersPerAccount.built_in().period()));
         let sets = LimitName::CertificatesPerExactSet;
         assert_eq!(limits.rate_for(sets, &overrides), sets.built_in());
+        // What all share is never counted for more than the authority's own number says, also where that was raised later.
+        let own = sets.built_in().count();
+        let of = |count| limits.rate_for(sets, &Overrides::from([(sets, count)])).count();
+        assert_eq!((of(own - 1), of(own), of(own + 1)), (own, own, own + 1));
     }
 
     #[test]

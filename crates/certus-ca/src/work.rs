@@ -132,15 +132,28 @@ fn spawn(
     receiver
 }
 
-/// Takes up jobs that nobody holds.
-pub(crate) async fn take_up(ca: &Ca) -> Result<usize, StoreError> {
-    /// Jobs leased at once: what a process can start without making the others wait for a lease it does not use.
-    const BATCH: u32 = 32;
+/// Takes up jobs that nobody holds, one batch after the other: many that are due must not keep what was due after them
+/// from being begun, whatever it is.
+pub(crate) async fn take_up(ca: &Ca) -> Result<(), StoreError> {
+    /// Batches in a row, so that a process that cannot do what it takes does not take it again and again.
+    const BATCHES: usize = 16;
+    for _ in 0..BATCHES {
+        if take_up_batch(ca).await? < BATCH {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Jobs leased at once: what a process can start without making the others wait for a lease it does not use.
+const BATCH: usize = 32;
+
+async fn take_up_batch(ca: &Ca) -> Result<usize, StoreError> {
     // One at a time: between its leasing and its use another would take a lease for one that nobody uses.
     let _turn = ca.inner().work.taking_up.lock().await;
     free_unused(ca).await?;
     let inner = ca.inner();
-    let jobs = inner.store.lease_jobs(inner.process, BATCH, ca.now()).await?;
+    let jobs = inner.store.lease_jobs(inner.process, u32::try_from(BATCH).unwrap_or(u32::MAX), ca.now()).await?;
     let count = jobs.len();
     for job in jobs {
         let lease = inner.work.use_lease(job.lease);

@@ -45,9 +45,24 @@ struct Open {
     /// The ids of every issuer there ever was.
     issuers: Kept<(), Arc<BTreeSet<String>>>,
     /// Certificates of issuers that are no longer configured, by id.
-    certificates: Kept<String, Option<Bytes>>,
+    certificates: Kept<String, Option<Publication>>,
     /// Lists by issuer and shard.
-    lists: Kept<(String, u32), Option<Bytes>>,
+    lists: Kept<(String, u32), Option<Publication>>,
+}
+
+/// Something published, with its entity tag (RFC 9110 section 8.8.3): a list can be large, and is asked for by everybody.
+#[derive(Debug, Clone)]
+struct Publication {
+    body: Bytes,
+    tag: String,
+}
+
+impl Publication {
+    fn new(body: impl Into<Bytes>) -> Self {
+        let body = body.into();
+        let tag = format!("\"{}\"", base64url::encode(&certus_pki::sha256(&body)));
+        Self { body, tag }
+    }
 }
 
 impl PkiSite {
@@ -75,23 +90,23 @@ impl Open {
         Ok(known.contains(issuer))
     }
 
-    async fn list(&self, issuer: String, shard: u32) -> Result<Option<Bytes>, CaError> {
+    async fn list(&self, issuer: String, shard: u32) -> Result<Option<Publication>, CaError> {
         if !self.knows(&issuer).await? {
             return Ok(None);
         }
         let ca = &self.site.ca;
         let key = (issuer.clone(), shard);
-        let ask = async { Ok(ca.store().crl(&issuer, shard).await?.map(|list| Bytes::from(list.der))) };
+        let ask = async { Ok(ca.store().crl(&issuer, shard).await?.map(|list| Publication::new(list.der))) };
         self.lists.get(key, || ca.now(), ask).await
     }
 
     /// An issuer that is no longer configured: its certificates still name this URL.
-    async fn former_issuer(&self, id: &str) -> Result<Option<Bytes>, CaError> {
+    async fn former_issuer(&self, id: &str) -> Result<Option<Publication>, CaError> {
         if !self.knows(id).await? {
             return Ok(None);
         }
         let ca = &self.site.ca;
-        let ask = async { Ok(ca.issuer_certificate(id).await?.map(Bytes::from)) };
+        let ask = async { Ok(ca.issuer_certificate(id).await?.map(Publication::new)) };
         self.certificates.get(id.to_owned(), || ca.now(), ask).await
     }
 }
@@ -108,16 +123,16 @@ fn shard_of(file: &str) -> Option<u32> {
 }
 
 async fn root(State(open): State<Arc<Open>>, asked: HeaderMap) -> Response {
-    PEM.published(&asked, open.site.root_pem.clone().into())
+    PEM.published(&asked, Publication::new(open.site.root_pem.clone()))
 }
 
 async fn issuer(State(open): State<Arc<Open>>, Path(file): Path<String>, asked: HeaderMap) -> Response {
     let Some(id) = file.strip_suffix(".cer") else { return absent() };
     if id == open.site.root_id {
-        return CERTIFICATE.published(&asked, open.site.root_der.clone().into());
+        return CERTIFICATE.published(&asked, Publication::new(open.site.root_der.clone()));
     }
     let found = match open.site.ca.issuers().get(id) {
-        Some(issuer) => Ok(Some(Bytes::copy_from_slice(issuer.certificate().der()))),
+        Some(issuer) => Ok(Some(Publication::new(issuer.certificate().der().to_vec()))),
         None => open.former_issuer(id).await,
     };
     CERTIFICATE.answer(&asked, found)
@@ -131,7 +146,7 @@ async fn crl(
     let Some(shard) = shard_of(&file) else { return absent() };
     if issuer == open.site.root_id {
         let crl = open.site.root_crl.as_ref().filter(|_| shard == 0);
-        return LIST.answer(&asked, Ok(crl.map(|crl| Bytes::copy_from_slice(crl))));
+        return LIST.answer(&asked, Ok(crl.cloned().map(Publication::new)));
     }
     LIST.answer(&asked, open.list(issuer, shard).await)
 }
@@ -151,9 +166,9 @@ const PEM: Kind = Kind { content_type: "application/x-pem-file", cache_control: 
 const LIST: Kind = Kind { content_type: "application/pkix-crl", cache_control: "public, max-age=15" };
 
 impl Kind {
-    fn answer(&self, asked: &HeaderMap, found: Result<Option<Bytes>, CaError>) -> Response {
+    fn answer(&self, asked: &HeaderMap, found: Result<Option<Publication>, CaError>) -> Response {
         match found {
-            Ok(Some(body)) => self.published(asked, body),
+            Ok(Some(publication)) => self.published(asked, publication),
             Ok(None) => absent(),
             Err(error) => {
                 tracing::error!(%error, "a publication could not be read");
@@ -163,8 +178,8 @@ impl Kind {
     }
 
     /// The publication, or that it is what the client has already (RFC 9110 section 13.1.2).
-    fn published(&self, asked: &HeaderMap, body: Bytes) -> Response {
-        let tag = format!("\"{}\"", base64url::encode(&certus_pki::sha256(&body)));
+    fn published(&self, asked: &HeaderMap, publication: Publication) -> Response {
+        let Publication { body, tag } = publication;
         let known = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
         let known = known.flat_map(|value| value.split(',')).any(|one| {
             let one = one.trim();

@@ -443,7 +443,8 @@ fn resolve_profiles(
         let keys = table.keys.map_or_else(|| Ok(PermittedKeys::default()), |texts| PermittedKeys::parse(&texts));
         let keys = keys.map_err(|error| format!("{place}: keys: {error}"))?;
         let caa = dns::caa_rule(&table.caa, &place)?;
-        let (description, reuse) = (table.description, table.reuse.0);
+        let description = table.description.unwrap_or_else(|| format!("certificates valid for {}", table.lifetime));
+        let reuse = table.reuse.0;
         if reuse > MAX_REUSE {
             return Err(format!("{place}: reuse is over 7d, as long as an authorization is valid"));
         }

@@ -94,6 +94,13 @@ impl Ca {
             )));
         }
         let built = self.rate_limits().rate(limit);
+        if limit.is_shared() && count.is_some_and(|count| count < built.count()) {
+            return Err(CaError::malformed(format!(
+                "{limit} is counted for all accounts together, {built} here, and a smaller number for one of them would hold \
+                 up the others; lower {} for it",
+                LimitName::NewOrdersPerAccount
+            )));
+        }
         let rate = match count {
             None => built,
             Some(count) => Rate::new(count, built.period())

@@ -60,9 +60,10 @@ impl Ca {
         let wanted = u64::try_from(identifiers.len()).unwrap_or(u64::MAX);
         let (_opening, announced) = self.inner().work.announce(account.id, wanted);
         let open = store.open_counts(account.id, now).await?;
-        let known = match open.reusable {
-            0 => Vec::new(),
-            _ => store.reusable_authorizations(account.id, &identifiers, now).await?,
+        let known = if open.reusable {
+            store.reusable_authorizations(account.id, &identifiers, now).await?
+        } else {
+            Vec::new()
         };
         let orders = open.orders.saturating_add(announced.orders);
         let authorizations = open.authorizations.saturating_add(announced.authorizations);

@@ -61,10 +61,10 @@ mod tests {
         let (first, before) = openings.announce(account, 100);
         assert_eq!(before, OpenCounts::default());
         let (second, before) = openings.announce(account, 1);
-        assert_eq!(before, OpenCounts { orders: 1, authorizations: 100, reusable: 0 });
+        assert_eq!(before, OpenCounts { orders: 1, authorizations: 100, reusable: false });
         assert_eq!(openings.announce(AccountId::random(), 1).1, OpenCounts::default(), "another's");
         drop(first);
-        assert_eq!(openings.announce(account, 1).1, OpenCounts { orders: 1, authorizations: 1, reusable: 0 });
+        assert_eq!(openings.announce(account, 1).1, OpenCounts { orders: 1, authorizations: 1, reusable: false });
         drop(second);
         assert!(openings.0.lock().is_empty(), "{openings:?}");
     }

@@ -339,6 +339,8 @@ async fn an_account_may_have_a_number_of_its_own() {
     assert_eq!(statuses, [201, 201, 429]);
     assert!(ca.override_limit(UID, id, LimitName::NewAccountsPerAddress, Some(9)).await.is_err());
     assert!(ca.override_limit(UID, id, orders, Some(u32::MAX)).await.is_err());
+    let shared = ca.override_limit(UID, id, LimitName::CertificatesPerRegisteredDomain, Some(0)).await.unwrap_err();
+    assert!(shared.to_string().contains("lower new_orders_per_account for it"), "{shared}");
     assert!(ca.override_limit(UID, AccountId::random(), orders, Some(9)).await.is_err());
     let audit = ca.store().audit(None, 1000).await.unwrap().entries;
     let set: Vec<_> =

@@ -1,5 +1,5 @@
 -- The first schema of an authority's store, for SQLite. What each table is for and why: docs/schema.md.
--- Times are milliseconds since 1970-01-01T00:00:00Z. Public ids are 16 random octets. Facts only: no statuses.
+-- Times are milliseconds since 1970-01-01T00:00:00Z. Public ids are 16 octets. Facts only: no statuses.
 
 CREATE TABLE binding_keys (
     key INTEGER PRIMARY KEY,
@@ -147,8 +147,10 @@ CREATE TABLE authorizations (
 ) STRICT;
 CREATE INDEX authorizations_open ON authorizations (account, expires) WHERE settled IS NULL AND deactivated IS NULL;
 CREATE INDEX authorizations_expires ON authorizations (expires);
-CREATE INDEX authorizations_name ON authorizations (account, type, value);
-CREATE INDEX authorizations_reusable ON authorizations (account, type, value) WHERE reuse IS NOT NULL;
+CREATE INDEX authorizations_name ON authorizations (account, type, value)
+    WHERE settled IS NOT NULL AND deactivated IS NULL;
+CREATE INDEX authorizations_reusable ON authorizations (account, type, value)
+    WHERE reuse IS NOT NULL AND settled IS NOT NULL AND deactivated IS NULL;
 
 CREATE TABLE order_identifiers (
     order_key INTEGER NOT NULL REFERENCES orders (key) ON DELETE CASCADE,

@@ -346,6 +346,7 @@ fn intent_values(intent: &Intent) -> Result<Vec<Value>, StoreError> {
         millis(intent.not_after),
         millis(intent.recorded),
         caa_list_column(&intent.caa)?,
+        intent.spki_sha256.to_vec(),
     ])
 }
 

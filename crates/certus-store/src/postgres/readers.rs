@@ -114,7 +114,7 @@ impl Reads for Readers {
         let row = self.ask_one(sql_read::OPEN_COUNTS, &[&account.as_bytes().as_slice(), &millis(now)]).await?;
         let Some(row) = row else { return Ok(OpenCounts::default()) };
         let count = |index| Ok::<_, StoreError>(u64::try_from(column::<i64>(&row, index)?).unwrap_or(0));
-        Ok(OpenCounts { orders: count(0)?, authorizations: count(1)?, reusable: count(2)? })
+        Ok(OpenCounts { orders: count(0)?, authorizations: count(1)?, reusable: column(&row, 2)? })
     }
 
     async fn reusable_authorizations(

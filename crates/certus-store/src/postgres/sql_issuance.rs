@@ -50,6 +50,7 @@ crate::sql! {
             SELECT signer.key, $10, $11, lease.order_key, $12::bigint, $13, $14::bigint, $15 FROM lease, signer
             WHERE NOT EXISTS (SELECT FROM given_up)
             AND NOT EXISTS (SELECT FROM certificates WHERE issuer = signer.key AND serial = $10)
+            AND NOT EXISTS (SELECT FROM blocked_keys WHERE spki_sha256 = $16)
             ON CONFLICT DO NOTHING RETURNING key),
         verdict AS (SELECT CASE
             WHEN NOT EXISTS (SELECT FROM lease) THEN 'lease'
@@ -67,13 +68,14 @@ crate::sql! {
             INSERT INTO intents (issuer, serial, tbs_sha256, shard, not_after, recorded, caa)
             SELECT signer.key, $7, $8, $9::bigint, $10, $11::bigint, $12 FROM signer
             WHERE NOT EXISTS (SELECT FROM certificates WHERE issuer = signer.key AND serial = $7)
+            AND NOT EXISTS (SELECT FROM blocked_keys WHERE spki_sha256 = $13)
             ON CONFLICT DO NOTHING RETURNING key),
         verdict AS (SELECT CASE
             WHEN NOT EXISTS (SELECT FROM signer) THEN 'unknown'
             WHEN NOT EXISTS (SELECT FROM spent) THEN 'conflict' ELSE 'done' END AS outcome),
         retired AS (
             UPDATE intents SET retired = $11 FROM verdict WHERE order_key IS NULL
-            AND issued IS NULL AND intents.retired IS NULL AND recorded < $13::bigint AND outcome = 'done'),
+            AND issued IS NULL AND intents.retired IS NULL AND recorded < $14::bigint AND outcome = 'done'),
         sharded AS (
             INSERT INTO shards (issuer, shard) SELECT signer.key, $9 FROM signer, verdict WHERE outcome = 'done'
             ON CONFLICT DO NOTHING)", audited!());

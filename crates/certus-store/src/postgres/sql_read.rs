@@ -48,8 +48,8 @@ crate::sql! {
         (SELECT count(*) FROM orders WHERE account = owner.key AND closed IS NULL AND expires > $2),
         (SELECT count(*) FROM authorizations WHERE account = owner.key AND settled IS NULL AND deactivated IS NULL
             AND expires > $2),
-        (SELECT count(*) FROM authorizations WHERE account = owner.key AND reuse IS NOT NULL AND deactivated IS NULL
-            AND expires > $2)
+        EXISTS (SELECT FROM authorizations WHERE account = owner.key AND reuse IS NOT NULL AND settled IS NOT NULL
+            AND deactivated IS NULL AND expires > $2)
         FROM accounts AS owner WHERE id = $1";
     REUSABLE = concat!("SELECT ", authorization!(), "
         FROM authorizations JOIN accounts AS holders ON holders.key = authorizations.account

@@ -46,9 +46,9 @@ crate::sql! {
     OPEN_AUTHORIZATIONS = "SELECT count(*) FROM authorizations JOIN accounts ON accounts.key = authorizations.account
         WHERE accounts.id = ?1 AND settled IS NULL AND authorizations.deactivated IS NULL
         AND authorizations.expires > ?2";
-    REUSABLE = "SELECT count(*) FROM authorizations JOIN accounts ON accounts.key = authorizations.account
-        WHERE accounts.id = ?1 AND reuse IS NOT NULL AND authorizations.deactivated IS NULL
-        AND authorizations.expires > ?2";
+    REUSABLE = "SELECT EXISTS (SELECT 1 FROM authorizations JOIN accounts ON accounts.key = authorizations.account
+        WHERE accounts.id = ?1 AND reuse IS NOT NULL AND settled IS NOT NULL AND authorizations.deactivated IS NULL
+        AND authorizations.expires > ?2)";
     BEGIN = "BEGIN";
     COMMIT = "COMMIT";
 }
@@ -141,7 +141,7 @@ impl Reads for SharedReaders {
                 Ok(u64::try_from(count).unwrap_or(0))
             };
             let (orders, authorizations) = (count(OPEN_ORDERS)?, count(OPEN_AUTHORIZATIONS)?);
-            Ok(OpenCounts { orders, authorizations, reusable: count(REUSABLE)? })
+            Ok(OpenCounts { orders, authorizations, reusable: count(REUSABLE)? > 0 })
         })
     }
 

@@ -50,7 +50,7 @@ pub(super) const fn backdate() -> Period {
 pub(super) fn profiles() -> BTreeMap<String, tables::Profile> {
     let profile = |(name, lifetime, description): (&str, Duration, &str)| {
         let profile = tables::Profile {
-            description: description.to_owned(),
+            description: Some(description.to_owned()),
             lifetime: Period(lifetime),
             backdate: backdate(),
             policies: Vec::new(),

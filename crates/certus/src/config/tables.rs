@@ -132,8 +132,7 @@ pub(super) struct Issuer {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Profile {
-    #[serde(default)]
-    pub(super) description: String,
+    pub(super) description: Option<String>,
     pub(super) lifetime: Period,
     #[serde(default = "defaults::backdate")]
     pub(super) backdate: Period,

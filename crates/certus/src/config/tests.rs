@@ -144,6 +144,12 @@ fn dnssec_is_on_unless_it_is_said_to_be_off() {
 }
 
 #[test]
+fn a_profile_without_a_description_says_how_long_it_lasts() {
+    let profile = format!("{}[authority.profiles.classic]\nlifetime = \"48h\"\n", minimal());
+    assert_eq!(parse(&profile).unwrap().profiles["classic"].description, "certificates valid for 2d");
+}
+
+#[test]
 fn other_roles_tables_are_left_alone() {
     parse(&format!("{}[agent]\nanything = 1\n[serve.deep]\nx = []\n", minimal())).unwrap();
 }

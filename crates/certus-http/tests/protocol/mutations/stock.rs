@@ -191,8 +191,9 @@ impl Stock {
             self.read.push(url);
         }
         // Asked for more often than by chance: what is for GET.
-        let own =
-            [world.authority.directory_url.clone(), self.client.directory().new_nonce.clone(), self.read[0].clone()];
+        let directory = &world.authority.directory_url;
+        let limits = directory.replace("/directory", "/limits");
+        let own = [directory.clone(), self.client.directory().new_nonce.clone(), self.read[0].clone(), limits];
         self.read.extend(own.into_iter().flat_map(|url| [url.clone(), url]));
     }
 

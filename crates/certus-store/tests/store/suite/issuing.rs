@@ -72,6 +72,26 @@ pub(crate) async fn nothing_is_spent_on_proofs_that_were_given_up(subject: &Subj
     }
 }
 
+pub(crate) async fn no_intent_is_recorded_for_a_blocked_key(subject: &Subject) {
+    let store = &*subject.store;
+    let account = made::kept_account(store).await;
+    made::known_issuer(store).await;
+    let (order, _) = made::kept_order(store, &account, &["a.example"]).await;
+    made::validate(store, subject.process, order.id).await;
+    let (lease, _) = made::begin_issuance(store, subject.process, order.id).await;
+    let (intent, own) = (made::intent(Some(order.id)), made::intent(None));
+    for spki_sha256 in [&intent.spki_sha256, &own.spki_sha256] {
+        store.block_key(spki_sha256, made::event(Action::KeyBlocked, "key")).await.unwrap();
+    }
+    let audit = || made::event(Action::IntentRecorded, "serial");
+    for refused in [store.record_intent(lease, &intent, audit()).await, store.record_own_intent(&own, audit()).await] {
+        assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
+    }
+    assert_eq!(store.intent_outcome(ISSUER, &intent.serial).await.unwrap(), None);
+    assert_eq!(store.intent_outcome(ISSUER, &own.serial).await.unwrap(), None);
+    made::kept_intent(store, lease, order.id).await;
+}
+
 pub(crate) async fn a_serial_is_spent_once(subject: &Subject) {
     let store = &*subject.store;
     let account = made::kept_account(store).await;

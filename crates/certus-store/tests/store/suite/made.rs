@@ -186,6 +186,7 @@ pub(crate) fn intent(order: Option<OrderId>) -> Intent {
         issuer: ISSUER.into(),
         serial: SerialNumber::random(),
         tbs_sha256: certus_pki::random_bytes(),
+        spki_sha256: certus_pki::random_bytes(),
         shard: 3,
         not_after: NOW + WEEK,
         recorded: NOW,

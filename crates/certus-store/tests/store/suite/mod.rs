@@ -112,6 +112,7 @@ macro_rules! store_conformance {
                 a_hundred_names_are_an_order;
             issuing: an_order_gets_its_certificate
                 nothing_is_spent_on_proofs_that_were_given_up
+                no_intent_is_recorded_for_a_blocked_key
                 a_serial_is_spent_once
                 an_intent_without_outcome_is_retired_by_the_next
                 a_failed_order_retires_its_intent
