@@ -136,7 +136,7 @@ impl Failure {
             | NetError::Proto(_)
             | NetError::Truncated
             | NetError::QueryCaseMismatch
-            | NetError::ForeignClassRecord { .. } => Self::Unusable(error.to_string()),
+            | NetError::ForeignClassRecord { .. } => Self::Unusable(in_words(error)),
             // Sockets, and whatever else a later version of the library may report of its own doings.
             NetError::Busy
             | NetError::Io(_)
@@ -144,7 +144,7 @@ impl Failure {
             | NetError::Msg(_)
             | NetError::NoConnections
             | NetError::ParseInt(_)
-            | _ => Self::Unreachable(error.to_string()),
+            | _ => Self::Unreachable(in_words(error)),
         }
     }
 
@@ -163,6 +163,15 @@ impl Failure {
             Self::Unreachable(error) => format!("looking up {record_type} of {name} failed: {error}"),
         }
     }
+}
+
+/// What the library says of an answer. It repeats names from it, decoded, in which a stranger can have put what moves a
+/// terminal's cursor: what does not show as itself is escaped, and what goes on for long is cut.
+pub(crate) fn in_words(error: &impl std::fmt::Display) -> String {
+    /// Two sentences, and a name.
+    const MAX_CHARS: usize = 300;
+    let shown = |c: char| if c == ' ' || c.is_ascii_graphic() { c.to_string() } else { c.escape_unicode().to_string() };
+    error.to_string().chars().take(MAX_CHARS).map(shown).collect()
 }
 
 /// The mnemonic of the registry where people will look it up, as far as resolvers send it.

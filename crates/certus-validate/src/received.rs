@@ -12,7 +12,7 @@ use hickory_proto::op::{DnsResponse, Message};
 use hickory_proto::rr::{Name, RData, RecordType};
 use hickory_resolver::net::{DnsError, NetError};
 
-use crate::answer::{Answer, Failure, Step};
+use crate::answer::{Answer, Failure, Step, in_words};
 use crate::caa;
 use crate::dnssec::Wanted;
 
@@ -71,8 +71,8 @@ fn read(name: &str, record_type: RecordType, octets: &[u8]) -> Result<Vec<RData>
 
 fn step(name: &str, record_type: RecordType, octets: &[u8]) -> Result<Result<Step, Failure>, String> {
     let question = Name::from_ascii(format!("{name}.")).map_err(|error| error.to_string())?;
-    let message = Message::from_vec(octets).map_err(|error| error.to_string())?;
-    let response = DnsResponse::from_message(message).map_err(|error| error.to_string())?;
+    let message = Message::from_vec(octets).map_err(|error| in_words(&error))?;
+    let response = DnsResponse::from_message(message).map_err(|error| in_words(&error))?;
     let answer = DnsError::from_response(response).map_err(NetError::from);
     Ok(Step::of(&question, record_type, answer, Wanted::Nothing))
 }

@@ -66,7 +66,24 @@ fn altered_answers_are_read_or_refused() {
     }
 }
 
+/// A name that begins like an A-label, and holds what no terminal should be sent: fuzzing came upon it.
+#[test]
+fn what_is_wrong_with_an_answer_is_told_in_characters_that_show() {
+    let mut octets = vec![0x12, 0x34, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0];
+    let label = b"xn--\x03\0\x10\0?cac\x01-mhel";
+    let asked = [&[u8::try_from(label.len()).unwrap()], label.as_slice(), &[0, 0, 1, 0, 1]].concat();
+    octets.extend(asked);
+    // An OPT record, whose owner has to be the root, at that name.
+    octets.extend([0xc0, 0x0c, 0, 41, 0x10, 0, 0, 0, 0, 0, 0, 0]);
+    let error = read_addresses(&name(), &octets).unwrap_err();
+    assert!(error.contains("root") && error.chars().all(|c| c == ' ' || c.is_ascii_graphic()), "{error:?}");
+    sound(&octets);
+}
+
 fn sound(octets: &[u8]) {
+    for error in [read_addresses(&name(), octets).err(), read_texts(&name(), octets).err()].into_iter().flatten() {
+        assert!(error.chars().all(|c| c == ' ' || c.is_ascii_graphic()), "{error:?}");
+    }
     for found in read_addresses(&name(), octets).unwrap_or_default() {
         let came = match found {
             IpAddr::V4(address) => octets.windows(4).any(|window| window == address.octets()),
