@@ -178,14 +178,17 @@ fn no_longer(
     if now >= order.expires {
         return Some("the order expired");
     }
+    // With it its authorizations are, too.
+    if account.is_none_or(|account| account.status() != AccountStatus::Valid) {
+        return Some("the account of this order was deactivated");
+    }
     if authorizations.iter().any(|authorization| authorization.deactivated.is_some()) {
         return Some("an authorization of this order was deactivated");
     }
     if authorizations.iter().any(|authorization| authorization.status(now) != AuthorizationStatus::Valid) {
         return Some("an authorization of this order expired");
     }
-    let open = account.is_some_and(|account| account.status() == AccountStatus::Valid);
-    (!open).then_some("the account of this order was deactivated")
+    None
 }
 
 fn prepare(

@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use certus_acme::{Account, AccountStatus, ProblemKind};
-use certus_pki::{CertificateChain, CertificateList};
+use certus_acme::{Account, AccountStatus, AuthorizationStatus, OrderStatus, ProblemKind};
+use certus_ca::id::OrderId;
+use certus_pki::{CertificateChain, CertificateList, Clock as _};
 use certus_testkit::{Answer, RawHttp, TestClient};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -251,6 +252,32 @@ async fn a_closed_account_can_do_nothing() {
     ] {
         let answer = client.post(url, &payload).await.unwrap();
         assert_refused(url, &answer, 401, ProblemKind::Unauthorized);
+    }
+}
+
+// conformance: 8555-7.3.6-04
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_closed_account_has_under_way_is_cancelled() {
+    let world = World::new().await;
+    let client = world.client().await;
+    let issued = client.obtain(&["a.localhost"], &world.target).await.unwrap();
+    let pending = client.new_order(&["b.localhost"]).await.unwrap();
+    let ready = client.new_order(&["c.localhost"]).await.unwrap();
+    client.authorize(&ready, &world.target).await.unwrap();
+    let closed = json!({ "status": "deactivated" });
+    assert_eq!(client.post(&client.account_url().unwrap(), &closed).await.unwrap().status, 200);
+    let (store, now) = (world.authority.ca.store(), world.clock.now());
+    for (url, expected, proofs) in [
+        (&issued.order.url, OrderStatus::Valid, AuthorizationStatus::Deactivated),
+        (&pending.url, OrderStatus::Invalid, AuthorizationStatus::Deactivated),
+        (&ready.url, OrderStatus::Invalid, AuthorizationStatus::Deactivated),
+    ] {
+        let id = OrderId::parse(url.rsplit('/').next().unwrap()).unwrap();
+        let read = store.order(id).await.unwrap().unwrap().value;
+        assert_eq!(read.order.status(&read.authorizations, now), expected, "{url}");
+        assert!(read.authorizations.iter().all(|one| one.status(now) == proofs), "{url}");
+        let alone = store.authorization(read.authorizations[0].id).await.unwrap().unwrap().value;
+        assert_eq!(alone.status(now), proofs, "{url}");
     }
 }
 

@@ -3,11 +3,12 @@
 use super::sql_job::now;
 
 /// The columns of an authorization with one of its challenges and one hop of that, as
-/// `read_rows` takes them in.
+/// `read_rows` takes them in. With its account it is deactivated, too (RFC 8555 section 7.3.6), and its orders with it.
 macro_rules! authorization {
     () => {
         "authorizations.id, authorizations.version, holders.id, authorizations.type, authorizations.value,
-        authorizations.created, authorizations.expires, authorizations.deactivated, challenges.id, challenges.method,
+        authorizations.created, authorizations.expires, coalesce(authorizations.deactivated, holders.deactivated),
+        challenges.id, challenges.method,
         challenges.token, challenges.begun, challenges.validated, challenges.evidence, challenges.failed,
         challenges.problem, perspectives.position, perspectives.name, perspectives.url, perspectives.resolver,
         perspectives.resolved, perspectives.address, perspectives.port, authorizations.reuse,

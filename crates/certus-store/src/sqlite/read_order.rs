@@ -12,12 +12,14 @@ use crate::rows::{
     AuthorizationRow, ChallengeRow, IdentifierRow, OrderRow, PerspectiveRow, evidence_keys, millis, order_page,
 };
 
-/// The columns that [`push`] reads.
+/// The columns that [`push`] reads. With its account an authorization is deactivated, too (RFC 8555 section 7.3.6), and its
+/// orders with it.
 macro_rules! authorization {
     ($from:literal) => {
         concat!(
             "SELECT authorizations.id, authorizations.version, accounts.id, authorizations.type, authorizations.value,
-        authorizations.created, authorizations.expires, authorizations.deactivated, challenges.id, challenges.method,
+        authorizations.created, authorizations.expires, coalesce(authorizations.deactivated, accounts.deactivated),
+        challenges.id, challenges.method,
         challenges.token, challenges.begun, challenges.validated, challenges.evidence, challenges.failed,
         challenges.problem, authorizations.reuse, authorizations.retries, challenges.failures, challenges.retry,
         (SELECT caa FROM evidence WHERE key = challenges.evidence), authorizations.vouched",
