@@ -232,6 +232,8 @@ fn cert_ids() -> Vec<Seed> {
         seed("ours", made.to_string()),
         seed("negative", "aYhba4dGQEHhs3uEe6CuLN4ByNQ.h2VDIQ"),
         seed("zero", "AQ.AA"),
+        // 21 octets, none of them there for the sign.
+        seed("long", format!("AQ.{}", base64url::encode(&[1; 21]))),
     ]
 }
 

@@ -85,8 +85,8 @@ impl CertId {
         &self.key_identifier
     }
 
-    /// The serial. `None` when the octets are those of a negative number or of zero, which no certificate has: a serial
-    /// without its leading zero octet is another number.
+    /// The serial. `None` when the octets are those of a negative number, of zero, or of more than 20 octets, which no
+    /// certificate has: a serial without its leading zero octet is another number.
     #[must_use]
     pub fn serial(&self) -> Option<SerialNumber> {
         let positive = self.serial.first().is_some_and(|octet| octet & 0x80 == 0);
