@@ -54,7 +54,7 @@ async fn nobody_reads_what_is_anothers() {
     }
 }
 
-// conformance: 8555-6.3-06
+// conformance: 8555-6.3-04 8555-6.3-06
 #[tokio::test(flavor = "multi_thread")]
 async fn reading_a_challenge_starts_nothing() {
     let world = World::new().await;

@@ -56,6 +56,10 @@ async fn every_refusal_is_a_problem_document_of_its_type() {
         let document: Value = answer.json().unwrap();
         assert!(document["type"].as_str().unwrap().starts_with("urn:ietf:params:acme:error:"), "{document}");
         assert_eq!(document.get("identifier"), None, "{document}");
+        for member in ["title", "instance"] {
+            assert!(document.get(member).is_none_or(Value::is_string), "{document}");
+        }
+        assert!(document["detail"].is_string() && document["status"].is_u64(), "{document}");
     }
     // And what was refused can still be done rightly.
     let order = client.finalize(&ready.value, &csr(&["r.localhost"], &key, &CsrOptions::default()).unwrap()).await;

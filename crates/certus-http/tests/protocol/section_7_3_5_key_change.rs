@@ -187,6 +187,18 @@ async fn what_was_begun_with_the_old_key_is_finished_with_the_new_one() {
     assert!(renewed.certificate(order.value.certificate.as_deref().unwrap()).await.unwrap().contains("BEGIN"));
 }
 
+// conformance: 8555-6.2-29
+#[tokio::test]
+async fn a_blocked_key_becomes_no_accounts() {
+    let world = World::new().await;
+    let client = world.client().await;
+    let key = new_key();
+    world.authority.ca.block_key(0, &key.public_key().spki_sha256()).await.unwrap();
+    let answer = send(&client, inner(&client, &key)).await;
+    assert_refused("a blocked key", &answer, 400, ProblemKind::BadPublicKey);
+    assert!(works(&client).await);
+}
+
 // conformance: 8555-7.3.5-17
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_changes_at_once_one_holds() {

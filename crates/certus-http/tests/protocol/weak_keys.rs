@@ -28,6 +28,7 @@ async fn strangers_cannot_have_keys_looked_into() {
     assert_eq!(client.send(&url, right.body().unwrap()).await.unwrap().status, 201);
 }
 
+// conformance: 8555-6.5-05
 #[tokio::test(flavor = "multi_thread")]
 async fn weak_keys_are_refused_to_who_has_them() {
     let world = World::new().await;
