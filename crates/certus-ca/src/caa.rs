@@ -272,6 +272,7 @@ mod tests {
             ("one twice, another never", &["a.example", "b.example"], &[a, ("b.example", "a.example")]),
             ("both mixed up", &["a.example", "b.example"], &[("a.example", "b.example"), ("b.example", "a.example")]),
             ("one of each for two of one", &["a.example", "b.example"], &[a, a]),
+            ("the same twice", &["a.example"], &[a, a]),
             ("another one's", &["a.example"], &[("a.example", "b.example")]),
             ("the parent's", &["www.a.example"], &[("www.a.example", "a.example")]),
             ("one too many", &["a.example"], &[a, b]),

@@ -229,6 +229,11 @@ mod tests {
         assert_eq!(book.redeem(&second, NOW).await, Err(NonceError::Used));
         book.window.lock().take();
         assert_eq!(book.redeem(&oldest, NOW).await, Err(NonceError::Expired));
+        // A place that is given out again is as good as new.
+        for _ in 0..2 * WINDOW {
+            let counter = book.window.lock().take();
+            assert_eq!(book.window.lock().spend(counter), Ok(()));
+        }
     }
 
     // conformance: 8555-6.5.1-01 8555-6.5.1-02

@@ -9,6 +9,7 @@ pub mod binding;
 pub mod caa;
 pub mod certificate;
 pub mod challenge;
+pub mod control;
 pub mod order;
 pub mod renewal;
 
@@ -16,10 +17,11 @@ pub mod renewal;
 mod tests;
 
 pub use account::Account;
-pub use authorization::{Authorization, ValidatedControl};
+pub use authorization::Authorization;
 pub use binding::{AccountBinding, BindingEntry, BindingKey, BindingScope, BindingUse};
 pub use caa::{CaaAnswer, CaaFinding, CaaRecord, Security};
 pub use certificate::{Intent, IssuedCertificate, KnownCertificate, Revocation};
 pub use challenge::{Challenge, ChallengeState, Evidence, Hop, Perspective, Retry};
+pub use control::ValidatedControl;
 pub use order::{Order, OrderState, Replaces};
 pub use renewal::{Renewable, RenewalRule, SelectedName, Selection, Window};

@@ -74,6 +74,11 @@ mod tests {
         let serials: HashSet<SerialNumber> = (0..10_000).map(|_| SerialNumber::random()).collect();
         assert_eq!(serials.len(), 10_000);
         assert!(serials.iter().all(|serial| serial.as_bytes().len() == SERIAL_OCTETS && serial.as_bytes()[0] == 1));
+        // Behind the first octet every bit is as often set as not: ten standard deviations are not chance.
+        for bit in 0..128 {
+            let set = serials.iter().filter(|serial| serial.as_bytes()[1 + bit / 8] >> (bit % 8) & 1 == 1).count();
+            assert!((4_500..=5_500).contains(&set), "bit {bit} is set {set} times");
+        }
     }
 
     #[test]

@@ -20,8 +20,8 @@ use std::time::Duration;
 use certus_acme::{AuthorizationStatus, ChallengeType, Identifier, Problem};
 use certus_pki::Timestamp;
 
-use super::caa::CaaFinding;
 use super::challenge::{Challenge, ChallengeState, Evidence};
+use super::control::ValidatedControl;
 use crate::id::{AccountId, AuthorizationId, ChallengeId};
 use crate::limits;
 
@@ -186,10 +186,8 @@ impl Authorization {
         }
         match outcome {
             Ok(control) => {
-                if control.identifier != identifier || control.method != challenge.method {
-                    return None;
-                }
-                challenge.state = ChallengeState::Valid { validated: now, evidence: control.evidence };
+                let evidence = control.of(&identifier, challenge.method)?;
+                challenge.state = ChallengeState::Valid { validated: now, evidence };
                 // A valid authorization has a life of its own (RFC 8555 section 7.1.4).
                 self.expires = valid_until;
             }
@@ -214,35 +212,6 @@ pub enum Begun {
     Running,
     /// The authorization is not pending any more: nothing is started.
     Closed,
-}
-
-/// Proof that control of an identifier was seen. Made in one place, by the validator that saw it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ValidatedControl {
-    identifier: Identifier,
-    method: ChallengeType,
-    evidence: Evidence,
-}
-
-impl ValidatedControl {
-    /// Asserts that control of `identifier` was just seen by `method`. A test counts the callers: there is one.
-    #[must_use]
-    pub fn assertion(identifier: Identifier, method: ChallengeType, evidence: Evidence) -> Self {
-        Self { identifier, method, evidence }
-    }
-
-    /// The same proof with what CAA said.
-    #[must_use]
-    pub fn with_caa(mut self, caa: Option<CaaFinding>) -> Self {
-        self.evidence.caa = caa;
-        self
-    }
-
-    /// What was seen.
-    #[must_use]
-    pub fn evidence(&self) -> &Evidence {
-        &self.evidence
-    }
 }
 
 #[cfg(test)]
@@ -363,11 +332,13 @@ mod tests {
     fn a_result_is_taken_once_in_time_and_for_the_right_name() {
         let late = start() + HOUR;
         let done = settled(processing(), seen("a.example"), start()).unwrap();
+        let by_dns = Ok(ValidatedControl::assertion(dns("a.example"), ChallengeType::Dns01, Evidence::default()));
         for (what, authorization, outcome, at) in [
             ("nobody asked", open(), seen("a.example"), start()),
             ("nobody asked, and it failed", open(), failed(), start()),
             ("another name", processing(), seen("b.example"), start()),
             ("a name beneath", processing(), seen("a.a.example"), start()),
+            ("another method", processing(), by_dns, start()),
             ("expired", processing(), seen("a.example"), late),
             ("expired, and it failed", processing(), failed(), late),
             ("given up", processing().deactivate(start()), seen("a.example"), start()),
@@ -408,6 +379,9 @@ mod tests {
         assert!(serves(&reused, 2 * HOUR, HOUR) && !serves(&reused, 2 * HOUR, 3 * HOUR));
         assert!(!serves(&reused, Duration::ZERO, Duration::from_secs(1)), "a profile without reuse");
         assert!(!reused.serves_later_orders(&[ChallengeType::Dns01], week, at));
+        assert!(!serves(&reused.clone().deactivate(at), week, HOUR), "it was given up");
+        let expired = Authorization { expires: at + HOUR, ..reused.clone() };
+        assert!(serves(&expired, week, HOUR / 2) && !serves(&expired, week, HOUR), "it expired");
         let ahead = met(limits::AHEAD_OF_ORDERS);
         assert!(serves(&ahead, Duration::ZERO, 3 * HOUR), "which is what it was made for");
     }

@@ -256,7 +256,8 @@ mod tests {
     use certus_acme::ChallengeType;
     use certus_pki::{DnsName, KeyAlgorithm, KeyPair, SubjectName};
 
-    use super::super::authorization::{Begun, ValidatedControl};
+    use super::super::authorization::Begun;
+    use super::super::control::ValidatedControl;
     use super::super::challenge::Evidence;
     use super::*;
 

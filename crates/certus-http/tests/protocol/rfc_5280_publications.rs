@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use certus_ca::keep;
+use certus_ca::ports::CertificateKey;
 use certus_pki::{
     Certificate, CertificateChain, CertificateList, Clock as _, KeyAlgorithm, KeyPair, ObjectIdentifier, Timestamp,
 };
@@ -131,6 +132,29 @@ async fn numbers_grow_over_restarts() {
     // Not "critical" behind either.
     for extension in ["X509v3 Authority Key Identifier: \n", "X509v3 CRL Number: \n"] {
         assert!(text.contains(extension), "{text}");
+    }
+}
+
+/// Not by the time alone: two lists of one moment have two numbers, and a clock that is set back does not stop them.
+#[tokio::test]
+async fn numbers_grow_though_time_does_not() {
+    let world = World::with(|setup| (setup.shards, setup.duties) = (1, false)).await;
+    let client = world.client().await;
+    let url = shard_urls(&world.authority).remove(0);
+    let mut before = crl(&url).await;
+    for (name, back) in [("a.localhost", 0), ("b.localhost", 0), ("c.localhost", 30)] {
+        let issued = client.obtain(&[name], &world.target).await.unwrap();
+        world.clock.set(Timestamp::from_unix_millis(world.clock.now().unix_millis() - back * 1000));
+        let ca = &world.authority.ca;
+        let found = ca.store().find_certificates(&CertificateKey::Digest(leaf(&issued).sha256())).await.unwrap();
+        ca.revoke_as_operator(0, &found[0], None).await.unwrap();
+        keep::publish_crls(ca).await.unwrap();
+        // Asked of the store: what the listener says may be some seconds old.
+        let stored = ca.store().crl(ca.issuers().configured[0].id(), 0).await.unwrap().unwrap();
+        let list = CertificateList::parse(&stored.der).unwrap();
+        assert!(list.number() > before.number(), "{name}");
+        assert_eq!(list.entries().len(), before.entries().len() + 1, "{name}");
+        before = list;
     }
 }
 

@@ -66,6 +66,22 @@ async fn a_page_that_redirects_by_its_content_is_not_followed() {
     }
 }
 
+#[tokio::test]
+async fn a_redirect_does_not_lead_to_the_authority_itself() {
+    let names = names();
+    let own = listen(IPV4, 0);
+    let port = own.local_addr().unwrap().port();
+    let web = redirecting(302, "https://b.example/");
+    let settings = Config {
+        own_listeners: vec![own.local_addr().unwrap()],
+        https_port: port,
+        ..settings(&names, web.port)
+    };
+    assert_problem(validate(settings, "a.example").await, ProblemKind::Connection, "this authority itself");
+    nobody_came(&own);
+    assert_eq!(web.seen().len(), 1);
+}
+
 // conformance: 8555-8.3-09 8555-8.3-12
 #[tokio::test]
 async fn a_redirect_that_may_not_be_followed_ends_the_validation() {

@@ -242,6 +242,7 @@ fn only_its_own_user_and_root_may_ask_it() {
     }
     let site = Site::new(&[]);
     let running = site.serve();
+    assert_eq!(std::fs::metadata(site.state("control.sock")).unwrap().permissions().mode() & 0o777, 0o600);
     // Every lock but the last one opened: the directories, the socket, and a copy of the program to run.
     let open = |path: &Path, mode| std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     for dir in [site.dir.parent().unwrap(), &site.dir, &site.state("")] {
