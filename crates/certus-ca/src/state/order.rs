@@ -257,8 +257,8 @@ mod tests {
     use certus_pki::{DnsName, KeyAlgorithm, KeyPair, SubjectName};
 
     use super::super::authorization::Begun;
-    use super::super::control::ValidatedControl;
     use super::super::challenge::Evidence;
+    use super::super::control::ValidatedControl;
     use super::*;
 
     const HOUR: Duration = Duration::from_secs(3600);

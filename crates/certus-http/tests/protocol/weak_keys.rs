@@ -75,8 +75,9 @@ async fn a_weak_key_becomes_no_accounts_and_is_not_certified() {
     let order = client.new_order(&["a.localhost"]).await.unwrap();
     let order = client.authorize(&order, &world.target).await.unwrap();
     let request = ["req", "-new", "-key", "key.pem", "-subj", "/", "-addext", "subjectAltName=DNS:a.localhost"];
-    weak.workplace.run(&[&request[..], &["-outform", "DER", "-out", "request.der"]].concat());
-    let wish = json!({ "csr": base64url::encode(&weak.workplace.read("request.der")) });
+    let request = weak.workplace.try_run(&[&request[..], &["-outform", "DER"]].concat());
+    assert!(request.status.success(), "{request:?}");
+    let wish = json!({ "csr": base64url::encode(&request.stdout) });
     let answer = client.post(&order.value.finalize, &wish).await.unwrap();
     let problem = assert_refused("a request", &answer, 400, ProblemKind::BadCsr);
     assert!(problem.detail.contains("exponent"), "{problem:?}");

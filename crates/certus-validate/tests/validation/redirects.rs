@@ -72,11 +72,8 @@ async fn a_redirect_does_not_lead_to_the_authority_itself() {
     let own = listen(IPV4, 0);
     let port = own.local_addr().unwrap().port();
     let web = redirecting(302, "https://b.example/");
-    let settings = Config {
-        own_listeners: vec![own.local_addr().unwrap()],
-        https_port: port,
-        ..settings(&names, web.port)
-    };
+    let settings =
+        Config { own_listeners: vec![own.local_addr().unwrap()], https_port: port, ..settings(&names, web.port) };
     assert_problem(validate(settings, "a.example").await, ProblemKind::Connection, "this authority itself");
     nobody_came(&own);
     assert_eq!(web.seen().len(), 1);

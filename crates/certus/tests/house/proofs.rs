@@ -34,7 +34,9 @@ fn the_word_is_written_as_often_as_there_are_proofs() {
     // What rustls calls its own.
     const OTHERS: &[&str] = &["ServerCertVerified::assertion", "HandshakeSignatureValid::assertion"];
     let said = |text: &str| {
-        text.contains("assertion(") && !text.contains("fn assertion(") && !OTHERS.iter().any(|other| text.contains(other))
+        text.contains("assertion(")
+            && !text.contains("fn assertion(")
+            && !OTHERS.iter().any(|other| text.contains(other))
     };
     let callers: Vec<_> = product().filter(|(_, text)| said(text)).map(|(place, _)| place).collect();
     assert_eq!(callers.len(), PROOFS.len(), "{callers:#?}");
