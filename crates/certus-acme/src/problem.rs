@@ -147,11 +147,12 @@ pub struct Problem {
     pub instance: Option<String>,
 }
 
-/// A problem as others write it: only the type must be there. RFC 8555 itself shows problems without a status.
+/// A problem as others write it: nothing must be there (RFC 9457 section 3.1.1: without a type it is `about:blank`). RFC 8555
+/// itself shows problems without a status, and authorities have types of their own.
 #[derive(Deserialize)]
 struct Received {
-    #[serde(rename = "type")]
-    kind: ProblemKind,
+    #[serde(rename = "type", default)]
+    kind: String,
     #[serde(default)]
     detail: String,
     status: Option<u16>,
@@ -165,6 +166,12 @@ struct Received {
 impl From<Received> for Problem {
     fn from(received: Received) -> Self {
         let Received { kind, detail, status, subproblems, algorithms, instance } = received;
+        // A type that is not known decides nothing; people read it before the detail.
+        let (kind, detail) = match ProblemKind::from_urn(&kind) {
+            Some(kind) => (kind, detail),
+            None if kind.is_empty() || kind == "about:blank" => (ProblemKind::ServerInternal, detail),
+            None => (ProblemKind::ServerInternal, format!("{kind}: {detail}")),
+        };
         Self { kind, detail, status: status.unwrap_or(kind.status()), subproblems, algorithms, instance }
     }
 }
@@ -203,7 +210,7 @@ impl Problem {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subproblem {
     /// The error type.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", deserialize_with = "known_or_internal")]
     pub kind: ProblemKind,
     /// One or two sentences for a person.
     #[serde(default)]
@@ -211,6 +218,12 @@ pub struct Subproblem {
     /// The identifier as the client sent it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub identifier: Option<RawIdentifier>,
+}
+
+/// The kind, or `serverInternal` for a type that is not known here.
+fn known_or_internal<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<ProblemKind, D::Error> {
+    let urn = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+    Ok(ProblemKind::from_urn(&urn).unwrap_or(ProblemKind::ServerInternal))
 }
 
 #[cfg(test)]
@@ -232,6 +245,20 @@ mod tests {
             r#"{"type":"urn:ietf:params:acme:error:rejectedIdentifier","detail":"no","status":400,"subproblems":[{"type":"urn:ietf:params:acme:error:malformed","detail":"underscore","identifier":{"type":"dns","value":"a_b.example"}}]}"#
         );
         assert_eq!(serde_json::from_str::<Problem>(&json)?, problem);
+        Ok(())
+    }
+
+    #[test]
+    fn problems_of_types_that_are_not_known_are_read() -> Result<(), serde_json::Error> {
+        for (json, kind, detail) in [
+            ("{}", ProblemKind::ServerInternal, ""),
+            (r#"{"type":"about:blank","detail":"no"}"#, ProblemKind::ServerInternal, "no"),
+            (r#"{"type":"urn:x:y","detail":"no"}"#, ProblemKind::ServerInternal, "urn:x:y: no"),
+            (r#"{"type":"urn:ietf:params:acme:error:caa"}"#, ProblemKind::Caa, ""),
+        ] {
+            let problem: Problem = serde_json::from_str(json)?;
+            assert_eq!((problem.kind, &*problem.detail), (kind, detail), "{json}");
+        }
         Ok(())
     }
 

@@ -1,18 +1,20 @@
 //! Certification requests: PKCS #10, RFC 2986.
 //!
-//! A request yields names and a key, nothing else. Whatever other extensions it asks for (CA:TRUE, key usages, private
-//! ones) are not even kept, so they can never be copied into a certificate. Size limits are the caller's.
+//! A request that is read yields names and a key, nothing else. Whatever other extensions it asks for (CA:TRUE, key usages, private
+//! ones) are not even kept, so they can never be copied into a certificate. Size limits are the caller's. One that is made
+//! ([`create_request`]) asks for nothing else either.
 
 use std::collections::BTreeSet;
 
 use const_oid::ObjectIdentifier;
 use der::asn1::AnyRef;
-use der::{Decode, Error, Reader, SliceReader, Tag};
+use der::{Decode, Encode, Error, Reader, SliceReader, Tag};
 use x509_cert::ext::pkix::name::{DirectoryString, GeneralNames};
 use x509_cert::name::Name;
 
 use crate::asn1::{self, AltName, Extension, Signed, TagIs as _, context, optional};
-use crate::crypto::{SignatureAlgorithm, SignatureEncoding};
+use crate::crypto::{CryptoError, KeyPair, SignatureAlgorithm, SignatureEncoding};
+use crate::extensions;
 use crate::key::{KeyError, PublicKey};
 use crate::name::{NameError, SubjectName};
 use crate::oid;
@@ -124,6 +126,46 @@ impl CertificationRequest {
     pub fn public_key(&self) -> &PublicKey {
         &self.public_key
     }
+}
+
+/// Why no request was made.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// A request that names nothing is refused by every authority.
+    #[error("a certification request must name something")]
+    NoNames,
+    /// The key could not sign.
+    #[error("the certification request could not be signed")]
+    Sign(#[from] CryptoError),
+    /// A name does not fit in a certificate.
+    #[error("a name cannot be written into a certification request")]
+    Encoding(#[from] Error),
+}
+
+/// Makes the DER of a request for these names and this key: an empty subject, the names in the subjectAltName (RFC 8555
+/// section 7.4), signed by the key.
+///
+/// # Errors
+///
+/// [`RequestError`] when there is no name, or the key cannot sign.
+pub fn create_request(names: &BTreeSet<SubjectName>, key: &KeyPair) -> Result<Vec<u8>, RequestError> {
+    /// `INTEGER 0`: version 1.
+    const VERSION_1: &[u8] = &[0x02, 0x01, 0x00];
+    if names.is_empty() {
+        return Err(RequestError::NoNames);
+    }
+    let extensions = asn1::sequence(&[&extensions::subject_alt_name(names)?])?;
+    let values = asn1::wrap(Tag::Set, &[&extensions])?;
+    let attribute = asn1::sequence(&[&oid::EXTENSION_REQUEST.to_der()?, &values])?;
+    let info = asn1::sequence(&[
+        VERSION_1,
+        &asn1::sequence(&[])?,
+        key.public_key().spki_der(),
+        &asn1::wrap(context(0), &[&attribute])?,
+    ])?;
+    let algorithm = key.default_signature_algorithm();
+    let signature = key.sign(algorithm, SignatureEncoding::Der, &info)?;
+    Ok(Signed::assemble(&info, algorithm.identifier_der(), &signature)?)
 }
 
 /// `CertificationRequestInfo` of RFC 2986 section 4.1.

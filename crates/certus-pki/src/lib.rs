@@ -43,7 +43,7 @@ pub use crypto::{
     CryptoError, KeyAlgorithm, KeyPair, MacHash, MacKey, SealingKey, SignatureAlgorithm, SignatureEncoding,
     UnknownKeyAlgorithm, constant_time_eq, random_bytes, sha256,
 };
-pub use csr::{CertificationRequest, CsrError};
+pub use csr::{CertificationRequest, CsrError, RequestError, create_request};
 pub use hierarchy::{CaSubject, HierarchyError, create_intermediate, create_root};
 pub use issuer::{Issuer, IssuerError, PrepareError, Prepared};
 pub use key::{BadSignature, EcCurve, KeyError, PublicKey, PublicKeyKind};

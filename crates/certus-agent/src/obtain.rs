@@ -1,0 +1,225 @@
+//! One certificate, from the wish to the files.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use certus_acme::{ChallengeType, Identifier, NewAccount, NewOrder, ProblemKind};
+use certus_pki::{
+    Certificate, CertificateChain, Clock, CryptoError, KeyAlgorithm, KeyPair, RequestError, SubjectName, create_request,
+};
+
+use crate::client::{Client, ClientError, Http};
+use crate::flow::{ChainError, Event, Flow, FlowError, Presentation, Step, check_chain};
+use crate::link::Link;
+use crate::solver::{Solver, SolverError};
+use crate::store::{CertificateName, Live, Store, StoreError};
+
+/// What is wanted.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// The authority's directory.
+    pub directory: Link,
+    /// Whom the authority may write to: URLs such as `mailto:admin@example.org`.
+    pub contact: Vec<String>,
+    /// Whether its terms of service are agreed to.
+    pub agree_terms: bool,
+    /// The names of the certificate.
+    pub names: BTreeSet<SubjectName>,
+    /// What it is called on this host.
+    pub called: CertificateName,
+    /// The kind of its key.
+    pub key: KeyAlgorithm,
+    /// The profile to ask for.
+    pub profile: Option<String>,
+}
+
+/// What was obtained.
+#[derive(Debug)]
+pub struct Obtained {
+    /// Where it is.
+    pub live: Live,
+    /// The chain.
+    pub chain: CertificateChain,
+}
+
+/// How far it is; for whoever watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Progress<'a> {
+    /// There is an account.
+    Account(&'a Link),
+    /// The order was made.
+    Ordered,
+    /// What a challenge asks for is ready.
+    Presented(&'a Presentation),
+    /// Every name is proved, and the certificate is asked for.
+    Proved,
+    /// The certificate is there.
+    Issued(&'a Certificate),
+}
+
+/// Why nothing was obtained.
+#[derive(Debug, thiserror::Error)]
+pub enum ObtainError {
+    /// The authority has terms of service that nobody has agreed to.
+    #[error("{host} asks for agreement to its terms of service: read {terms}, then say --agree-tos")]
+    Terms {
+        /// The authority's host.
+        host: String,
+        /// Where they are.
+        terms: String,
+    },
+    /// The authority asks for an account with it.
+    #[error("{host} takes no accounts without external account binding")]
+    Binding {
+        /// The authority's host.
+        host: String,
+    },
+    /// The authority said no, or nothing.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The order came to nothing.
+    #[error(transparent)]
+    Flow(#[from] FlowError),
+    /// A challenge could not be met.
+    #[error(transparent)]
+    Solver(#[from] SolverError),
+    /// What was issued is not what was asked for.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// It could not be kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No key could be made.
+    #[error("a key could not be made")]
+    Key(#[from] CryptoError),
+    /// No request could be made.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+}
+
+/// Obtains a certificate and keeps it. What was presented is taken away again, whatever becomes of the order.
+///
+/// # Errors
+///
+/// [`ObtainError`] when nothing was obtained; what was there before is used on.
+pub async fn obtain(
+    store: &Store,
+    http: Http,
+    clock: Arc<dyn Clock>,
+    solvers: &[&dyn Solver],
+    wish: &Wish,
+    watch: &mut (dyn FnMut(Progress<'_>) + Send),
+) -> Result<Obtained, ObtainError> {
+    let client = sign_in(store, http, Arc::clone(&clock), wish, watch).await?;
+    let key = KeyPair::generate(wish.key)?;
+    let request = create_request(&wish.names, &key)?;
+    let mut presented = Vec::new();
+    let ordered = order(&client, solvers, wish, &request, &mut presented, watch).await;
+    for (solver, presentation) in presented {
+        solver.clean_up(&presentation).await;
+    }
+    let chain = check_chain(&ordered?, &wish.names, key.public_key(), clock.now())?;
+    if let Some(leaf) = chain.certificates().first() {
+        watch(Progress::Issued(leaf));
+    }
+    let live = store.keep(&wish.called, &chain, &key)?;
+    Ok(Obtained { live, chain })
+}
+
+/// A client for the account that is kept, or for a new one.
+async fn sign_in(
+    store: &Store,
+    http: Http,
+    clock: Arc<dyn Clock>,
+    wish: &Wish,
+    watch: &mut (dyn FnMut(Progress<'_>) + Send),
+) -> Result<Client, ObtainError> {
+    let kept = store.account(&wish.directory)?;
+    let mut client = Client::connect(http, &wish.directory, kept.key, clock).await?;
+    client.set_account(kept.url);
+    if client.account().is_none() {
+        register(store, &mut client, wish).await?;
+    }
+    if let Some(account) = client.account() {
+        watch(Progress::Account(account));
+    }
+    Ok(client)
+}
+
+async fn register(store: &Store, client: &mut Client, wish: &Wish) -> Result<(), ObtainError> {
+    let host = client.host().to_owned();
+    if client.meta().external_account_required == Some(true) {
+        return Err(ObtainError::Binding { host });
+    }
+    if let Some(terms) = &client.meta().terms_of_service
+        && !wish.agree_terms
+    {
+        return Err(ObtainError::Terms { host, terms: crate::shown::shown(terms) });
+    }
+    let contact = (!wish.contact.is_empty()).then(|| wish.contact.clone());
+    let terms_of_service_agreed = wish.agree_terms.then_some(true);
+    let account = NewAccount { contact, terms_of_service_agreed, ..NewAccount::default() };
+    let made = client.new_account(&account).await?;
+    store.keep_account_url(&wish.directory, Some(&made.url))?;
+    Ok(())
+}
+
+async fn order<'a>(
+    client: &Client,
+    solvers: &[&'a dyn Solver],
+    wish: &Wish,
+    request: &[u8],
+    presented: &mut Vec<(&'a dyn Solver, Presentation)>,
+    watch: &mut (dyn FnMut(Progress<'_>) + Send),
+) -> Result<String, ObtainError> {
+    let identifiers: BTreeSet<Identifier> = wish.names.iter().map(Identifier::of).collect();
+    let able: Vec<ChallengeType> = solvers.iter().map(|solver| solver.method()).collect();
+    let new_order = NewOrder {
+        identifiers: identifiers.iter().map(Identifier::to_raw).collect(),
+        profile: wish.profile.clone(),
+        ..NewOrder::default()
+    };
+    let (mut flow, mut step) = Flow::begin(new_order, identifiers, able);
+    loop {
+        let event = match step {
+            Step::NewOrder(wish) => {
+                let made = client.new_order(&wish).await?;
+                watch(Progress::Ordered);
+                Event::Order(made.url, made.value, made.retry_after)
+            }
+            Step::Wait(pause) => {
+                tokio::time::sleep(pause).await;
+                Event::Waited
+            }
+            Step::ReadOrder(url) => {
+                let read = client.order(&url).await?;
+                Event::Order(url, read.value, read.retry_after)
+            }
+            Step::ReadAuthorization(url) => {
+                let read = client.authorization(&url).await?;
+                Event::Authorization(read.value, read.retry_after)
+            }
+            Step::Present(presentation) => {
+                if let Some(solver) = solvers.iter().copied().find(|solver| solver.method() == presentation.method) {
+                    // First the note, then the deed: what was half done is taken away, too.
+                    presented.push((solver, presentation.clone()));
+                    solver.present(&presentation, &client.key_authorization(&presentation.token)).await?;
+                    watch(Progress::Presented(&presentation));
+                }
+                Event::Presented
+            }
+            Step::Respond(url) => Event::Responded(client.respond(&url).await?.value),
+            Step::Finalize(url) => {
+                watch(Progress::Proved);
+                match client.finalize(&url, request).await {
+                    Ok(order) => Event::Order(order.url, order.value, order.retry_after),
+                    Err(error) if error.kind() == Some(ProblemKind::OrderNotReady) => Event::NotReady,
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Step::Download(url) => return Ok(client.certificate(&url).await?),
+        };
+        step = flow.next(event)?;
+    }
+}

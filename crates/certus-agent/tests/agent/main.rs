@@ -1,0 +1,4 @@
+//! The agent against a real authority, and against servers that are none.
+
+mod obtaining;
+mod world;
