@@ -4,6 +4,7 @@
 
 pub(crate) mod eab;
 pub(crate) mod limits;
+pub(crate) mod obtain;
 pub(crate) mod renewals;
 
 use std::net::SocketAddr;
@@ -53,6 +54,7 @@ impl Cli {
     pub(crate) fn json(&self) -> bool {
         match &self.command {
             Command::Up(up) => up.json,
+            Command::Obtain(args) => args.json,
             Command::Ca { command } => match command {
                 CaCommand::Init(args) => args.json,
                 CaCommand::Check(args)
@@ -75,6 +77,8 @@ impl Cli {
 pub(crate) enum Command {
     /// Makes and starts a laboratory: an authority on this machine, for trying things out
     Up(Box<UpArgs>),
+    /// Obtains a certificate for this host and keeps it
+    Obtain(Box<obtain::ObtainArgs>),
     /// Sets up and runs a certificate authority
     Ca {
         #[command(subcommand)]

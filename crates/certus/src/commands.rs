@@ -6,6 +6,7 @@ mod eab;
 mod init;
 mod limits;
 mod move_url;
+mod obtain;
 mod renewals;
 mod revoke;
 mod serve;
@@ -28,6 +29,7 @@ pub(crate) fn run(cli: Cli, hooks: Hooks) -> anyhow::Result<Exit> {
     let exit = runtime.block_on(async {
         match command {
             Command::Up(args) => Box::pin(up::run(&args, &surroundings, hooks)).await,
+            Command::Obtain(args) => obtain::run(&args).await,
             Command::Ca { command } => match command {
                 CaCommand::Init(args) => init::run(*args, &surroundings).await,
                 CaCommand::Check(args) => Box::pin(check::run(&args, &surroundings, hooks)).await,

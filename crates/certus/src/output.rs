@@ -41,6 +41,13 @@ pub(crate) fn json(name: &str, document: &impl Serialize) -> anyhow::Result<()> 
     text(&format!("{}\n", serde_json::to_string(&document)?))
 }
 
+/// Says on standard error how far something is that takes long.
+pub(crate) fn progress(sentence: &str) {
+    let mut err = anstream::stderr().lock();
+    // Nobody is left to be told when standard error is gone.
+    drop(writeln!(err, "{sentence}"));
+}
+
 /// Says on standard error what was done but may not be meant.
 pub(crate) fn warning(sentence: &str) {
     let mut err = anstream::stderr().lock();

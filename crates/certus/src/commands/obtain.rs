@@ -1,0 +1,151 @@
+//! `certus obtain`: one certificate for this host.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use anyhow::Context;
+use certus_agent::client::{Http, Roots};
+use certus_agent::solver::http_01::Http01;
+use certus_agent::store::CertificateName;
+use certus_agent::{Link, ObtainError, Obtained, Progress, Store, Wish, obtain};
+use certus_pki::{SubjectName, SystemClock};
+use serde::Serialize;
+
+use super::absolute;
+use crate::cli::obtain::ObtainArgs;
+use crate::exit::{Exit, usage};
+use crate::output;
+
+/// The authorities that have a short name, and their directories.
+const KNOWN: &[(&str, &str)] = &[
+    ("letsencrypt", "https://acme-v02.api.letsencrypt.org/directory"),
+    ("letsencrypt-staging", "https://acme-staging-v02.api.letsencrypt.org/directory"),
+    ("zerossl", "https://acme.zerossl.com/v2/DV90"),
+    ("google", "https://dv.acme-v02.api.pki.goog/directory"),
+];
+
+/// What is told of a certificate that was obtained.
+#[derive(Serialize)]
+struct Told {
+    name: String,
+    folder: String,
+    names: Vec<String>,
+    serial: String,
+    not_before: String,
+    not_after: String,
+}
+
+pub(super) async fn run(args: &ObtainArgs) -> anyhow::Result<Exit> {
+    let wish = wish(args)?;
+    let roots = match &args.ca_root {
+        Some(file) => {
+            let pem = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+            Roots::Pem(pem)
+        }
+        None => Roots::System,
+    };
+    let http = Http::new(&roots)?;
+    let store = Store::open(&absolute(&args.dir)?).await?;
+    let solver = match args.listen.as_slice() {
+        [] => everywhere().await?,
+        addresses => Http01::listen(addresses).await?,
+    };
+    let mut watch = |progress: Progress<'_>| {
+        if !args.json {
+            tell(progress);
+        }
+    };
+    let obtained = obtain(&store, http, Arc::new(SystemClock), &[&solver], &wish, &mut watch).await;
+    let obtained = obtained.map_err(|error| match error {
+        ObtainError::Terms { .. } => usage(error.to_string()),
+        ObtainError::Binding { .. }
+        | ObtainError::Client(_)
+        | ObtainError::Flow(_)
+        | ObtainError::Solver(_)
+        | ObtainError::Chain(_)
+        | ObtainError::Store(_)
+        | ObtainError::Key(_)
+        | ObtainError::Request(_) => error.into(),
+    })?;
+    let told = told(&wish, &obtained);
+    if args.json {
+        output::json("obtain", &told)?;
+    } else {
+        output::text(&format!(
+            "{} until {}, in {}\n",
+            told.names.join(" "),
+            told.not_after,
+            told.folder
+        ))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn wish(args: &ObtainArgs) -> anyhow::Result<Wish> {
+    let directory = KNOWN.iter().find(|(name, _)| *name == args.ca).map_or(args.ca.as_str(), |(_, url)| *url);
+    let directory = Link::parse(directory).map_err(|error| {
+        let known: Vec<&str> = KNOWN.iter().map(|(name, _)| *name).collect();
+        usage(format!("--ca {}: {error}, nor one of {}", args.ca, known.join(", ")))
+    })?;
+    let mut names = BTreeSet::new();
+    let mut first = None;
+    for text in &args.names {
+        let name = match text.parse::<IpAddr>() {
+            Ok(address) => SubjectName::Ip(address),
+            Err(_) => SubjectName::parse_dns(text).map_err(|error| usage(format!("-d {text}: {error}")))?,
+        };
+        first.get_or_insert_with(|| name.clone());
+        names.insert(name);
+    }
+    let called = match (&args.cert_name, first) {
+        (Some(name), _) => CertificateName::parse(name).map_err(|error| usage(format!("--cert-name: {error}")))?,
+        (None, Some(first)) => CertificateName::of(&first),
+        (None, None) => return Err(usage("say which names the certificate is for, with -d")),
+    };
+    Ok(Wish {
+        directory,
+        contact: args.email.iter().map(|address| format!("mailto:{address}")).collect(),
+        agree_terms: args.agree_tos,
+        names,
+        called,
+        key: args.key.algorithm(),
+        profile: args.profile.clone(),
+    })
+}
+
+/// Port 80 of every address: of IPv6 for both kinds, or of IPv4 where the machine has no IPv6.
+async fn everywhere() -> anyhow::Result<Http01> {
+    const PORT: u16 = 80;
+    match Http01::listen(&[SocketAddr::from((Ipv6Addr::UNSPECIFIED, PORT))]).await {
+        Ok(solver) => Ok(solver),
+        Err(_) => Ok(Http01::listen(&[SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT))]).await?),
+    }
+}
+
+/// Says how far it is, on standard error.
+fn tell(progress: Progress<'_>) {
+    let sentence = match progress {
+        Progress::Account(url) => format!("account {url}"),
+        Progress::Ordered => "the order is made".to_owned(),
+        Progress::Presented(presentation) => {
+            format!("{}: {} is ready to be looked at", presentation.identifier, presentation.method.name())
+        }
+        Progress::Proved => "every name is proved".to_owned(),
+        Progress::Issued(certificate) => format!("issued: serial {}", certificate.serial()),
+        _ => return,
+    };
+    output::progress(&sentence);
+}
+
+fn told(wish: &Wish, obtained: &Obtained) -> Told {
+    let leaf = obtained.chain.certificates().first();
+    Told {
+        name: wish.called.to_string(),
+        folder: obtained.live.folder.display().to_string(),
+        names: wish.names.iter().map(ToString::to_string).collect(),
+        serial: leaf.map(|leaf| leaf.serial().to_string()).unwrap_or_default(),
+        not_before: leaf.map(|leaf| leaf.not_before().rfc3339()).unwrap_or_default(),
+        not_after: leaf.map(|leaf| leaf.not_after().rfc3339()).unwrap_or_default(),
+    }
+}
