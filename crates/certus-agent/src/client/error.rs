@@ -83,7 +83,7 @@ impl ClientError {
                 matches!(problem.kind, ProblemKind::RateLimited | ProblemKind::BadNonce) || problem.status >= 500
             }
             Self::Status { status, .. } => *status == 429 || *status >= 500,
-            Self::Http(HttpError::Roots(_) | HttpError::TooLarge { .. })
+            Self::Http(HttpError::Roots(_) | HttpError::Untrusted { .. } | HttpError::TooLarge { .. })
             | Self::Form { .. }
             | Self::Link(_)
             | Self::NotOffered { .. }

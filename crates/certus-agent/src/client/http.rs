@@ -54,6 +54,14 @@ pub enum HttpError {
         /// What happened, with its causes.
         why: String,
     },
+    /// Somebody answered whose certificate is not believed to be the authority's.
+    #[error("{host} is not believed to be itself: {why}; for a private authority, say which root to believe")]
+    Untrusted {
+        /// The authority's host.
+        host: String,
+        /// What is wrong with its certificate.
+        why: String,
+    },
     /// It took over a minute.
     #[error("{host} did not answer within {} s", ANSWER_TIMEOUT.as_secs())]
     TimedOut {
@@ -150,7 +158,10 @@ impl Http {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/jose+json"));
         }
         let exchange = async {
-            let answer = self.0.request(request).await.map_err(|error| no_answer(with_causes(&error)))?;
+            let answer = self.0.request(request).await.map_err(|error| match certificate_fault(&error) {
+                Some(why) => HttpError::Untrusted { host: host.clone(), why },
+                None => no_answer(with_causes(&error)),
+            })?;
             let (parts, body) = answer.into_parts();
             let body = match Limited::new(body, MAX_ANSWER).collect().await {
                 Ok(body) => body.to_bytes(),
@@ -190,6 +201,22 @@ fn read(roots: &Roots) -> Result<RootCertStore, HttpError> {
         return Err(HttpError::Roots(detail.to_owned()));
     }
     Ok(store)
+}
+
+/// What is wrong with the certificate of who answered, where that is what is wrong.
+fn certificate_fault(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(fault @ rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
+            return Some(fault.to_string());
+        }
+        // An io::Error passes over what it carries when asked for its source.
+        cause = match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    None
 }
 
 fn with_causes(error: &dyn std::error::Error) -> String {

@@ -8,6 +8,7 @@ mod hostile;
 mod init;
 mod laboratory;
 mod limits;
+mod obtaining;
 mod postgres;
 mod process;
 mod renewals;

@@ -1,0 +1,70 @@
+//! `certus obtain`: a certificate for this host, from an authority beside it.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use certus_pki::CertificateChain;
+use certus_testkit::wait_for_ready_file;
+
+use crate::process::{Running, certus, free_ports, run};
+
+struct Host<'a> {
+    directory_url: &'a str,
+    root: &'a str,
+    listen: String,
+    dir: &'a Path,
+}
+
+impl Host<'_> {
+    fn obtain(&self, more: &[&str]) -> Command {
+        let mut command = certus(&["obtain", "--ca", self.directory_url, "--ca-root", self.root, "--listen"]);
+        command.arg(&self.listen).arg("--dir").arg(self.dir).args(more);
+        command
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_is_had_in_one_command() {
+    let temporary = tempfile::tempdir().unwrap();
+    let here = temporary.path().canonicalize().unwrap();
+    let (lab, ready) = (here.join("lab"), here.join("ready.json"));
+    let [port, _] = free_ports();
+    let mut up = certus(&["up", "--json", "--listen", "127.0.0.1:0", "--dir"]);
+    up.arg(&lab).args(["--http-01-port", &port.to_string(), "--ready-file"]).arg(&ready);
+    let running = Running::start(&mut up, &here.join("log"));
+    let told = wait_for_ready_file(&ready, Duration::from_secs(60)).await.unwrap();
+    let dir = here.join("host");
+    let host = Host {
+        directory_url: &told.directory_url,
+        root: &told.root_path,
+        listen: format!("127.0.0.1:{port}"),
+        dir: &dir,
+    };
+
+    let ended = run(&mut host.obtain(&["-d", "www.a.localhost,a.localhost"])).well();
+    assert!(ended.out.starts_with("a.localhost www.a.localhost until "), "{ended:?}");
+    for said in ["account https://", "http-01 is ready to be looked at", "every name is proved", "issued: serial "] {
+        assert!(ended.err.contains(said), "{said}: {ended:?}");
+    }
+    let chain = std::fs::read_to_string(dir.join("live/www.a.localhost/fullchain.pem")).unwrap();
+    let first = CertificateChain::from_pem(&chain).unwrap();
+
+    // Again, for a script: the same place, another certificate.
+    let ended = run(&mut host.obtain(&["-d", "a.localhost", "--cert-name", "www.a.localhost", "--key", "rsa2048", "--json"])).well();
+    crate::golden::check("obtain.txt", &crate::golden::form(&ended.json()));
+    assert_eq!(ended.err, "", "nothing beside the answer");
+    let chain = std::fs::read_to_string(dir.join("live/www.a.localhost/fullchain.pem")).unwrap();
+    assert_ne!(CertificateChain::from_pem(&chain).unwrap(), first);
+
+    // What cannot be had is told, with what to do.
+    run(&mut host.obtain(&["-d", "a_b.localhost"])).refused(2, "-d a_b.localhost");
+    run(&mut host.obtain(&["-d", "a.localhost", "--cert-name", "../x"])).refused(2, "--cert-name");
+    run(&mut host.obtain(&["-d", "a.localhost", "--profile", "none"])).refused(1, "choose one of");
+    run(&mut host.obtain(&["-d", "nobody.example"])).refused(1, "nobody.example");
+    let plain = told.directory_url.replace("https:", "http:");
+    run(certus(&["obtain", "-d", "a.localhost", "--ca", &plain, "--dir"]).arg(&dir)).refused(2, "letsencrypt");
+    let mut untrusted = certus(&["obtain", "-d", "a.localhost", "--ca", &told.directory_url, "--listen", "127.0.0.1:0", "--dir"]);
+    run(untrusted.arg(&dir)).refused(1, "say which root to believe");
+    assert_eq!(running.end(), Some(0));
+}
