@@ -7,6 +7,8 @@
 //! Deliberately absent: time that passes by itself, sockets, files, and which challenges can be met ([`crate::solver`]).
 
 mod chain;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;

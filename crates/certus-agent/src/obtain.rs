@@ -111,13 +111,16 @@ pub async fn obtain(
     wish: &Wish,
     watch: &mut (dyn FnMut(Progress<'_>) + Send),
 ) -> Result<Obtained, ObtainError> {
-    let client = sign_in(store, http, Arc::clone(&clock), wish, watch).await?;
+    let mut client = sign_in(store, http, Arc::clone(&clock), wish, watch).await?;
     let key = KeyPair::generate(wish.key)?;
     let request = create_request(&wish.names, &key)?;
-    let mut presented = Vec::new();
-    let ordered = order(&client, solvers, wish, &request, &mut presented, watch).await;
-    for (solver, presentation) in presented {
-        solver.clean_up(&presentation).await;
+    let mut ordered = order_and_clean_up(&client, solvers, wish, &request, watch).await;
+    if is_unknown_account(&ordered) {
+        // The authority was set up anew: the key is as good there as it was before.
+        tracing::warn!(host = client.host(), "the authority does not know this host's account; it is made anew");
+        store.keep_account_url(&wish.directory, None)?;
+        register(store, &mut client, wish).await?;
+        ordered = order_and_clean_up(&client, solvers, wish, &request, watch).await;
     }
     let chain = check_chain(&ordered?, &wish.names, key.public_key(), clock.now())?;
     if let Some(leaf) = chain.certificates().first() {
@@ -125,6 +128,29 @@ pub async fn obtain(
     }
     let live = store.keep(&wish.called, &chain, &key)?;
     Ok(Obtained { live, chain })
+}
+
+fn is_unknown_account(ordered: &Result<String, ObtainError>) -> bool {
+    match ordered {
+        Err(ObtainError::Client(error)) => error.kind() == Some(ProblemKind::AccountDoesNotExist),
+        Ok(_) | Err(_) => false,
+    }
+}
+
+/// The chain of an order. What was presented is taken away again, whatever became of it.
+async fn order_and_clean_up(
+    client: &Client,
+    solvers: &[&dyn Solver],
+    wish: &Wish,
+    request: &[u8],
+    watch: &mut (dyn FnMut(Progress<'_>) + Send),
+) -> Result<String, ObtainError> {
+    let mut presented = Vec::new();
+    let ordered = order(client, solvers, wish, request, &mut presented, watch).await;
+    for (solver, presentation) in presented {
+        solver.clean_up(&presentation).await;
+    }
+    ordered
 }
 
 /// A client for the account that is kept, or for a new one.

@@ -1,4 +1,5 @@
 //! The agent against a real authority, and against servers that are none.
 
 mod obtaining;
+mod pebble;
 mod world;

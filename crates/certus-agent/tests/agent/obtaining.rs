@@ -60,3 +60,39 @@ async fn what_is_not_proved_is_told_and_changes_nothing() {
     assert_eq!(RawHttp::plain().unwrap().get(&url).await.unwrap().status, 404);
     assert!(format!("{:?}", world.solver).contains("Http01"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_authority_that_forgot_the_account_gets_it_anew() {
+    let world = World::new().await;
+    let store = world.store().await;
+    let wish = world.wish(&["a.localhost"]);
+    world.obtain(&store, &wish).await.0.unwrap();
+    let accounts = world.root().join("accounts");
+    let folder = fs::read_dir(&accounts).unwrap().next().unwrap().unwrap().path();
+    let file = folder.join("account.json");
+    let kept = fs::read_to_string(&file).unwrap();
+    let id = kept.split("/acct/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    // Of the same form, and nobody's.
+    let other: String = id.chars().rev().collect::<String>().replace(|c: char| !c.is_ascii_alphanumeric(), "A");
+    let other = format!("{}A", &other[..other.len() - 1]);
+    fs::write(&file, kept.replace(&id, &other)).unwrap();
+    let key = fs::read_to_string(folder.join("key.pem")).unwrap();
+    let (again, _) = world.obtain(&store, &wish).await;
+    assert_eq!(again.unwrap().live.number, 2);
+    assert_eq!(fs::read_to_string(&file).unwrap(), kept, "the account of the key is found again");
+    assert_eq!(fs::read_to_string(folder.join("key.pem")).unwrap(), key);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_has_one_process_at_a_time_and_is_the_owners_alone() {
+    let world = World::new().await;
+    let store = world.store().await;
+    let second = certus_agent::Store::open(&world.root());
+    let mut second = std::pin::pin!(second);
+    let waits = tokio::select! { biased; _ = &mut second => false, () = tokio::task::yield_now() => true };
+    assert!(waits, "two at once");
+    drop(store);
+    second.await.unwrap();
+    let mode = fs::metadata(world.root()).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o700);
+}

@@ -12,6 +12,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("certus-pki", 0),
     ("certus-acme", 1),
     ("certus-ca", 2),
+    ("certus-agent", 2),
     ("certus-http", 3),
     ("certus-store", 3),
     ("certus-validate", 3),
@@ -31,6 +32,7 @@ const ABSENT: &[(&str, &[&str])] = &[
     ("certus-pki", &["tokio", "serde", "serde_json", "hyper", "rustls", "url"]),
     ("certus-acme", &["tokio", "hyper", "http", "rustls", "aws-lc-rs", "async-trait"]),
     ("certus-ca", &["hyper", "http", "rustls", "hickory-proto", "url", "toml"]),
+    ("certus-agent", &["axum", "rusqlite", "tokio-postgres", "toml"]),
     ("certus-validate", &["pkcs8", "zeroize"]),
     ("certus-signer", &["hyper", "rustls", "url", "toml"]),
 ];

@@ -8,6 +8,7 @@ fn help_teaches() {
     for (name, words) in [
         ("help.txt", &["--help"][..]),
         ("help-up.txt", &["up", "--help"]),
+        ("help-obtain.txt", &["obtain", "--help"]),
         ("help-ca.txt", &["ca", "--help"]),
         ("help-ca-init.txt", &["ca", "init", "--help"]),
         ("help-ca-check.txt", &["ca", "check", "--help"]),
