@@ -15,13 +15,14 @@ use std::time::Duration;
 
 use ::http::Method;
 use certus_acme::{
-    Account, Authorization, Challenge, Directory, DirectoryMeta, Finalize, Jwk, KeyAuthorization, NewAccount, NewOrder,
-    Order, Problem, ProblemKind, Protected, Thumbprint, Token, sign, strict_object,
+    Account, Authorization, Challenge, Directory, DirectoryMeta, Finalize, Jwk, KeyAuthorization, MacAlgorithm,
+    NewAccount, NewOrder, Order, Problem, ProblemKind, Protected, Thumbprint, Token, authenticate, sign, strict_object,
 };
-use certus_pki::{Clock, KeyPair};
+use certus_pki::{Clock, KeyPair, MacKey};
 use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use tokio::time::{Instant, sleep};
 
 pub use self::error::ClientError;
@@ -57,6 +58,17 @@ struct Resources {
     new_account: Link,
     new_order: Link,
     meta: DirectoryMeta,
+}
+
+/// What binds a new account to one that its owner has with the authority by other means (RFC 8555 section 7.3.4).
+#[derive(Debug, Clone)]
+pub struct Binding {
+    /// The key id that was handed out.
+    pub kid: String,
+    /// The MAC key that was handed out.
+    pub key: MacKey,
+    /// The algorithm that the authority wants: HS256 with most.
+    pub algorithm: MacAlgorithm,
 }
 
 /// A client of one authority, with one key.
@@ -128,6 +140,16 @@ impl Client {
     #[must_use]
     pub fn key_authorization(&self, token: &Token) -> KeyAuthorization {
         KeyAuthorization::new(token, &self.thumbprint())
+    }
+
+    /// The external account binding of this client's key.
+    #[must_use]
+    pub fn bind(&self, binding: &Binding) -> Option<Box<RawValue>> {
+        let Binding { kid, key, algorithm } = binding;
+        let url = self.resources.new_account.as_str();
+        let header = serde_json::json!({ "alg": algorithm.name(), "kid": kid, "url": url }).to_string();
+        let jwk = Jwk::from_public_key(self.key.public_key());
+        RawValue::from_string(authenticate(key, *algorithm, &header, jwk.canonical_json().as_bytes())).ok()
     }
 
     /// Makes the account of the key, or finds it (RFC 8555 section 7.3), and makes requests for it from then on.

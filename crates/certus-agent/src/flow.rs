@@ -14,7 +14,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use certus_acme::{
-    Authorization, AuthorizationStatus, Challenge, ChallengeType, Identifier, NewOrder, Order,
+    Authorization, AuthorizationStatus, Challenge, ChallengeStatus, ChallengeType, Identifier, NewOrder, Order,
     OrderStatus, Problem, Token,
 };
 
@@ -31,6 +31,8 @@ const MAX_POLLS: u32 = 120;
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// The longest such wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// The longest wait that an authority may ask for: who waits longer waits for a person, and had better come again.
+const MAX_WAIT: Duration = Duration::from_secs(600);
 
 /// What to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,6 +110,12 @@ pub enum FlowError {
         /// What could be met.
         able: String,
     },
+    /// The authority takes its time.
+    #[error("the authority wants to be asked again in {} s, which is longer than an order is waited for; try again then", wait.as_secs())]
+    Later {
+        /// For how long.
+        wait: Duration,
+    },
     /// It goes on and on.
     #[error("{what} is not finished after {MAX_POLLS} looks at it")]
     Unfinished {
@@ -147,8 +155,8 @@ pub struct Flow {
     order: Option<Link>,
     /// Authorizations that were not looked at yet.
     unread: VecDeque<Link>,
-    /// Authorizations whose challenges are looked at by the authority.
-    begun: VecDeque<Link>,
+    /// Authorizations whose challenges are looked at by the authority, and whether it has told that it is done with it.
+    begun: VecDeque<(Link, bool)>,
     /// Every authorization was read once.
     all_read: bool,
     current: Option<Link>,
@@ -197,9 +205,10 @@ impl Flow {
                 Ok(Step::Respond(url))
             }
             // What became of it is seen when the authorization is read again.
-            (Waiting::ForResponded, Event::Responded(_challenge)) => {
-                self.begun.extend(self.current.take());
-                self.go_on(None)
+            (Waiting::ForResponded, Event::Responded(challenge)) => {
+                let done = matches!(challenge.status, ChallengeStatus::Valid | ChallengeStatus::Invalid);
+                self.begun.extend(self.current.take().map(|url| (url, done)));
+                self.go_on()
             }
             (Waiting::Pause(url, Reading::Order), Event::Waited) => Ok(self.read_order(url)),
             (Waiting::Pause(url, Reading::Authorization), Event::Waited) => Ok(self.read_authorization(url)),
@@ -220,7 +229,7 @@ impl Flow {
             OrderStatus::Pending if self.all_read => self.pause(url, Reading::Order, retry_after),
             OrderStatus::Pending => {
                 self.unread = order.authorizations.iter().map(|url| Link::parse(url)).collect::<Result<_, _>>()?;
-                self.go_on(None)
+                self.go_on()
             }
             OrderStatus::Ready => {
                 self.waiting = Waiting::ForOrder;
@@ -240,11 +249,13 @@ impl Flow {
         let identifier = self.identifier(read)?;
         match read.status {
             AuthorizationStatus::Valid => {
-                self.begun.retain(|begun| *begun != url);
+                self.begun.retain(|(begun, _)| *begun != url);
                 self.wait = FIRST_WAIT;
-                self.go_on(None)
+                self.go_on()
             }
-            AuthorizationStatus::Pending if self.begun.contains(&url) => self.pause(url, Reading::Authorization, retry_after),
+            AuthorizationStatus::Pending if self.begun.iter().any(|(begun, _)| *begun == url) => {
+                self.pause(url, Reading::Authorization, retry_after)
+            }
             AuthorizationStatus::Pending => {
                 let chosen = self.able.iter().find_map(|able| {
                     read.challenges.iter().find(|one| one.challenge_type() == Some(*able)).map(|one| (*able, one))
@@ -283,13 +294,14 @@ impl Flow {
     }
 
     /// What is next for the authorizations: read one, look at one again, or read the order.
-    fn go_on(&mut self, retry_after: Option<Duration>) -> Result<Step, FlowError> {
+    fn go_on(&mut self) -> Result<Step, FlowError> {
         if let Some(url) = self.unread.pop_front() {
             return Ok(self.read_authorization(url));
         }
         self.all_read = true;
         match self.begun.front().cloned() {
-            Some(url) => self.pause(url, Reading::Authorization, retry_after),
+            Some((url, true)) => Ok(self.read_authorization(url)),
+            Some((url, false)) => self.pause(url, Reading::Authorization, None),
             None => {
                 let url = self.order.clone().ok_or_else(|| foreign("there is none"))?;
                 Ok(self.read_order(url))
@@ -318,6 +330,9 @@ impl Flow {
             return Err(FlowError::Unfinished { what });
         }
         let wait = asked.unwrap_or(self.wait);
+        if wait > MAX_WAIT {
+            return Err(FlowError::Later { wait });
+        }
         self.wait = (self.wait * 2).min(LONGEST_WAIT);
         self.waiting = Waiting::Pause(url, then);
         Ok(Step::Wait(wait))

@@ -8,7 +8,7 @@ use certus_pki::{
     Certificate, CertificateChain, Clock, CryptoError, KeyAlgorithm, KeyPair, RequestError, SubjectName, create_request,
 };
 
-use crate::client::{Client, ClientError, Http};
+use crate::client::{Binding, Client, ClientError, Http};
 use crate::flow::{ChainError, Event, Flow, FlowError, Presentation, Step, check_chain};
 use crate::link::Link;
 use crate::solver::{Solver, SolverError};
@@ -31,6 +31,8 @@ pub struct Wish {
     pub key: KeyAlgorithm,
     /// The profile to ask for.
     pub profile: Option<String>,
+    /// What binds a new account to one that its owner has with the authority.
+    pub binding: Option<Binding>,
 }
 
 /// What was obtained.
@@ -70,7 +72,10 @@ pub enum ObtainError {
         terms: String,
     },
     /// The authority asks for an account with it.
-    #[error("{host} takes no accounts without external account binding")]
+    #[error(
+        "{host} takes no accounts without external account binding: ask its operator for a key, and say its id and the \
+         file that it is in"
+    )]
     Binding {
         /// The authority's host.
         host: String,
@@ -175,7 +180,7 @@ async fn sign_in(
 
 async fn register(store: &Store, client: &mut Client, wish: &Wish) -> Result<(), ObtainError> {
     let host = client.host().to_owned();
-    if client.meta().external_account_required == Some(true) {
+    if client.meta().external_account_required == Some(true) && wish.binding.is_none() {
         return Err(ObtainError::Binding { host });
     }
     if let Some(terms) = &client.meta().terms_of_service
@@ -185,7 +190,9 @@ async fn register(store: &Store, client: &mut Client, wish: &Wish) -> Result<(),
     }
     let contact = (!wish.contact.is_empty()).then(|| wish.contact.clone());
     let terms_of_service_agreed = wish.agree_terms.then_some(true);
-    let account = NewAccount { contact, terms_of_service_agreed, ..NewAccount::default() };
+    let external_account_binding = wish.binding.as_ref().and_then(|binding| client.bind(binding));
+    let account =
+        NewAccount { contact, terms_of_service_agreed, external_account_binding, ..NewAccount::default() };
     let made = client.new_account(&account).await?;
     store.keep_account_url(&wish.directory, Some(&made.url))?;
     Ok(())

@@ -184,6 +184,27 @@ fn why_it_came_to_nothing_is_told_as_the_authority_says_it() {
 }
 
 #[test]
+fn what_is_done_is_read_at_once_and_what_takes_a_day_is_not_waited_for() {
+    let mut flow = begin(&["a.example"]);
+    flow.next(told(OrderStatus::Pending, &["a.example"])).unwrap();
+    let pending = |after: Option<Duration>| {
+        match authorization("a.example", AuthorizationStatus::Pending, vec![challenge("http-01")]) {
+            Event::Authorization(read, _) => Event::Authorization(read, after),
+            other => other,
+        }
+    };
+    flow.next(pending(None)).unwrap();
+    flow.next(Event::Presented).unwrap();
+    let met = Challenge { status: ChallengeStatus::Valid, ..challenge("http-01") };
+    assert_eq!(flow.next(Event::Responded(met)).unwrap(), Step::ReadAuthorization(link("/authz/0")));
+    // It said so, and it is not: then as any other.
+    assert_eq!(flow.next(pending(Some(Duration::from_secs(600)))).unwrap(), Step::Wait(Duration::from_secs(600)));
+    assert_eq!(flow.next(Event::Waited).unwrap(), Step::ReadAuthorization(link("/authz/0")));
+    let ended = flow.next(pending(Some(Duration::from_secs(86_400)))).unwrap_err();
+    assert!(ended.to_string().contains("86400 s"), "{ended}");
+}
+
+#[test]
 fn what_never_ends_is_given_up() {
     let mut flow = begin(&["a.example"]);
     let mut looks = 0;

@@ -1,5 +1,7 @@
-//! The agent against a real authority, and against servers that are none.
+//! The agent against real authorities, and against servers that are none.
 
+mod faults;
 mod obtaining;
 mod pebble;
+mod scripted;
 mod world;

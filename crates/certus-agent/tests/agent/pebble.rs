@@ -14,6 +14,8 @@ use certus_pki::{CertificateChain, KeyAlgorithm, SubjectName, SystemClock};
 use certus_testkit::free_ports;
 use serde_json::json;
 
+use crate::world::self_signed;
+
 /// Pebble and the name server it asks. Both end with this.
 struct Pebble {
     running: Vec<Child>,
@@ -25,18 +27,7 @@ impl Pebble {
     /// One that validates http-01 at that port, and refuses every other nonce.
     fn start(dir: &Path, http_port: u16) -> Self {
         let [port, management, dns, control] = free_ports();
-        let (certificate, key) = (dir.join("pebble.pem"), dir.join("pebble.key"));
-        let names = "subjectAltName=DNS:localhost,IP:127.0.0.1";
-        let made = Command::new("openssl")
-            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
-            .args(["-subj", "/CN=pebble", "-addext", names, "-addext", "basicConstraints=critical,CA:FALSE", "-out"])
-            .arg(&certificate)
-            .arg("-keyout")
-            .arg(&key)
-            .stderr(Stdio::null())
-            .status()
-            .unwrap();
-        assert!(made.success());
+        let (certificate, key) = self_signed(dir);
         let config = json!({ "pebble": {
             "listenAddress": format!("127.0.0.1:{port}"),
             "managementListenAddress": format!("127.0.0.1:{management}"),
@@ -100,6 +91,7 @@ async fn pebble_at_its_nastiest_gives_certificates() {
             called: CertificateName::parse("a.example").unwrap(),
             key: KeyAlgorithm::EcP256,
             profile: None,
+            binding: None,
         };
         let obtained = obtain(&store, http.clone(), Arc::new(SystemClock), &[&solver], &wish, &mut |_| {}).await;
         let obtained = obtained.unwrap();

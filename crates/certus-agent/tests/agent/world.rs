@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use certus_agent::client::{Http, Roots};
@@ -12,6 +13,23 @@ use certus_agent::{Link, ObtainError, Obtained, Progress, Store, Wish, obtain};
 use certus_pki::{KeyAlgorithm, SubjectName, SystemClock};
 use certus_testkit::{Http01Target, Setup, TestAuthority};
 use tempfile::TempDir;
+
+/// A certificate for `localhost` that vouches for itself, and its key, by OpenSSL.
+pub(crate) fn self_signed(dir: &Path) -> (PathBuf, PathBuf) {
+    let (certificate, key) = (dir.join("localhost.pem"), dir.join("localhost.key"));
+    let names = "subjectAltName=DNS:localhost,IP:127.0.0.1";
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
+        .args(["-subj", "/CN=localhost", "-addext", names, "-addext", "basicConstraints=critical,CA:FALSE", "-out"])
+        .arg(&certificate)
+        .arg("-keyout")
+        .arg(&key)
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(made.success());
+    (certificate, key)
+}
 
 /// An authority that looks at the listener of one host.
 pub(crate) struct World {
@@ -59,6 +77,7 @@ impl World {
             names,
             key: KeyAlgorithm::EcP256,
             profile: None,
+            binding: None,
         }
     }
 

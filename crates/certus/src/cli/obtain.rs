@@ -44,6 +44,15 @@ pub(crate) struct ObtainArgs {
     /// The profile to ask for, of those that the authority has
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
+    /// The key id of external account binding, for authorities that ask for it; with --eab-key-file
+    #[arg(long, value_name = "ID", requires = "eab_key_file")]
+    pub(crate) eab_kid: Option<String>,
+    /// The file that holds the MAC key of external account binding, in base64url
+    #[arg(long, value_name = "FILE", requires = "eab_kid")]
+    pub(crate) eab_key_file: Option<PathBuf>,
+    /// The algorithm of external account binding
+    #[arg(long, value_name = "ALGORITHM", default_value = "HS256", value_parser = ["HS256", "HS384", "HS512"])]
+    pub(crate) eab_alg: String,
     /// Where to listen for the authority; say it again for more [default: port 80 of every address]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) listen: Vec<SocketAddr>,

@@ -5,12 +5,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::Context;
-use certus_agent::client::{Http, Roots};
+use certus_acme::MacAlgorithm;
+use certus_agent::client::{Binding, Http, Roots};
 use certus_agent::solver::http_01::Http01;
 use certus_agent::store::CertificateName;
 use certus_agent::{Link, ObtainError, Obtained, Progress, Store, Wish, obtain};
-use certus_pki::{SubjectName, SystemClock};
+use certus_pki::{MacKey, SubjectName, SystemClock};
+use data_encoding::BASE64URL_NOPAD;
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use super::absolute;
 use crate::cli::obtain::ObtainArgs;
@@ -111,7 +114,20 @@ fn wish(args: &ObtainArgs) -> anyhow::Result<Wish> {
         called,
         key: args.key.algorithm(),
         profile: args.profile.clone(),
+        binding: binding(args)?,
     })
+}
+
+fn binding(args: &ObtainArgs) -> anyhow::Result<Option<Binding>> {
+    let (Some(kid), Some(file)) = (&args.eab_kid, &args.eab_key_file) else { return Ok(None) };
+    let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let text = Zeroizing::new(text);
+    // Authorities hand it out with padding, too.
+    let key = BASE64URL_NOPAD.decode(text.trim().trim_end_matches('=').as_bytes());
+    let key = key.map_err(|_error| usage(format!("{} holds no MAC key in base64url", file.display())))?;
+    let key = MacKey::from_bytes(&Zeroizing::new(key));
+    let algorithm = MacAlgorithm::from_name(&args.eab_alg).ok_or_else(|| usage("--eab-alg: HS256, HS384 or HS512"))?;
+    Ok(Some(Binding { kid: kid.clone(), key, algorithm }))
 }
 
 /// Port 80 of every address: of IPv6 for both kinds, or of IPv4 where the machine has no IPv6.

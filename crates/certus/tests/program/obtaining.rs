@@ -57,6 +57,20 @@ async fn a_certificate_is_had_in_one_command() {
     let chain = std::fs::read_to_string(dir.join("live/www.a.localhost/fullchain.pem")).unwrap();
     assert_ne!(CertificateChain::from_pem(&chain).unwrap(), first);
 
+    // A host of its own, bound to a key that the operator has made.
+    let mut make = certus(&["ca", "eab", "create", "--json", "--dir"]);
+    let made = run(make.arg(&lab)).well().json();
+    let file = here.join("mac");
+    std::fs::write(&file, format!("{}\n", made["mac_key"].as_str().unwrap())).unwrap();
+    let other = here.join("other");
+    let bound = Host { dir: &other, listen: host.listen.clone(), ..host };
+    let kid = made["kid"].as_str().unwrap();
+    run(&mut bound.obtain(&["-d", "b.localhost", "--eab-kid", kid, "--eab-key-file", file.to_str().unwrap()])).well();
+    let mut list = certus(&["ca", "eab", "list", "--json", "--dir"]);
+    let listed = run(list.arg(&lab)).well().json();
+    assert_eq!(listed["keys"][0]["accounts"], 1, "{listed}");
+    run(&mut bound.obtain(&["-d", "b.localhost", "--eab-kid", kid])).refused(2, "--eab-key-file");
+
     // What cannot be had is told, with what to do.
     run(&mut host.obtain(&["-d", "a_b.localhost"])).refused(2, "-d a_b.localhost");
     run(&mut host.obtain(&["-d", "a.localhost", "--cert-name", "../x"])).refused(2, "--cert-name");
