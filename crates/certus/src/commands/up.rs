@@ -300,6 +300,7 @@ struct Told {
 /// Lines to paste.
 #[derive(Debug, Serialize)]
 struct Commands {
+    certus: String,
     certbot: String,
     lego: String,
     curl: String,
@@ -312,7 +313,14 @@ impl Told {
         let path = |path: &Path| quote(&path.to_string_lossy());
         let root_path = path(&config.root);
         let certbot = clients.join("certbot");
+        // Nobody has put a program just built on the PATH.
+        let program = std::env::current_exe().unwrap_or_else(|_error| PathBuf::from("certus"));
         let commands = Commands {
+            certus: format!(
+                "{} obtain -d {SITE} --ca {directory_url} --ca-root {root_path} --listen 127.0.0.1:{http_01_port} --dir {}",
+                path(&program),
+                path(&clients.join("certus")),
+            ),
             certbot: format!(
                 "REQUESTS_CA_BUNDLE={root_path} certbot certonly --standalone --http-01-port {http_01_port} --server \
                  {directory_url} --config-dir {} --work-dir {} --logs-dir {} -d {SITE} --agree-tos \
@@ -341,7 +349,7 @@ impl Told {
 
     fn text(&self) -> String {
         let Self { directory_url, pki_url, root_path, root_sha256, pid: _, commands } = self;
-        let Commands { certbot, lego, curl, curl_root } = commands;
+        let Commands { certus, certbot, lego, curl, curl_root } = commands;
         let root_path = root_path.display();
         format!(
             "{HEADING}Certus answers.{HEADING:#} This is a laboratory on one machine; Ctrl-C ends it; run again, it carries on.\n\n\
@@ -349,7 +357,8 @@ impl Told {
              Root       {root_path}\n\
              SHA-256    {root_sha256}\n\
              Published  {pki_url}\n\n\
-             {HEADING}Obtain a certificate for {SITE}{HEADING:#}, in another terminal, with Certbot:\n\n  {certbot}\n\n\
+             {HEADING}Obtain a certificate for {SITE}{HEADING:#}, in another terminal:\n\n  {certus}\n\n\
+             with Certbot:\n\n  {certbot}\n\n\
              with lego:\n\n  {lego}\n\n\
              {HEADING}Look around{HEADING:#} with curl; the root is published as well:\n\n  {curl}\n  {curl_root}\n"
         )

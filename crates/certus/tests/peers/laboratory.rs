@@ -35,14 +35,14 @@ async fn the_printed_lines_obtain_a_certificate_as_they_stand() {
     let lines = read_what_is_there(&mut stdout);
     let mut kinds = Vec::new();
     for line in lines.lines().map(str::trim) {
-        let client = ["certbot ", "lego ", "curl "].into_iter().find(|client| is_command_of(line, client));
+        let client = ["certus ", "certbot ", "lego ", "curl "].into_iter().find(|client| is_command_of(line, client));
         let Some(client) = client else { continue };
         kinds.push(client.trim());
         let output = Command::new("sh").args(["-c", line]).current_dir(dir.path()).output().unwrap();
         succeeded(&output);
     }
     kinds.dedup();
-    assert_eq!(kinds, ["certbot", "lego", "curl"], "{lines}");
+    assert_eq!(kinds, ["certus", "certbot", "lego", "curl"], "{lines}");
 
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     assert!(process.wait().unwrap().success());
@@ -50,7 +50,8 @@ async fn the_printed_lines_obtain_a_certificate_as_they_stand() {
 
 /// Whether a line is a command of that client, perhaps behind variables.
 fn is_command_of(line: &str, client: &str) -> bool {
-    line.starts_with(client) || (line.contains("_CA_") && line.contains(&format!(" {client}")))
+    let is_program = client == "certus " && line.starts_with(CERTUS);
+    is_program || line.starts_with(client) || (line.contains("_CA_") && line.contains(&format!(" {client}")))
 }
 
 /// What a pipe holds now.
