@@ -63,7 +63,11 @@ pub(crate) const PROGRAMS: &[Program] = &[
     },
     Program { name: "lego", source: Debian("lego"), purpose: "obtains certificates: a client we did not write" },
     Program { name: "caddy", source: Debian("caddy"), purpose: "a web server that obtains its certificates by itself" },
-    Program { name: "pebble", source: Debian("pebble"), purpose: "an authority that others wrote, made to be hard on clients" },
+    Program {
+        name: "pebble",
+        source: Debian("pebble"),
+        purpose: "an authority that others wrote, made to be hard on clients",
+    },
     Program { name: "pebble-challtestsrv", source: Debian("pebble"), purpose: "the name server that Pebble asks" },
     Program { name: "named", source: Debian("bind9"), purpose: "the name server whose zone clients change" },
     Program { name: "dnssec-keygen", source: Debian("bind9-utils"), purpose: "makes the keys of signed zones" },

@@ -18,6 +18,7 @@ pub mod obtain;
 pub mod shown;
 pub mod solver;
 pub mod store;
+mod unix;
 
 pub use client::{Client, ClientError};
 pub use flow::{Flow, FlowError};

@@ -191,8 +191,7 @@ async fn register(store: &Store, client: &mut Client, wish: &Wish) -> Result<(),
     let contact = (!wish.contact.is_empty()).then(|| wish.contact.clone());
     let terms_of_service_agreed = wish.agree_terms.then_some(true);
     let external_account_binding = wish.binding.as_ref().and_then(|binding| client.bind(binding));
-    let account =
-        NewAccount { contact, terms_of_service_agreed, external_account_binding, ..NewAccount::default() };
+    let account = NewAccount { contact, terms_of_service_agreed, external_account_binding, ..NewAccount::default() };
     let made = client.new_account(&account).await?;
     store.keep_account_url(&wish.directory, Some(&made.url))?;
     Ok(())

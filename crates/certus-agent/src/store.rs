@@ -24,9 +24,9 @@ use std::path::{Path, PathBuf};
 
 pub use self::account::StoredAccount;
 pub use self::certificate::Live;
-pub use self::name::{CertificateName, NameError};
 use self::files::make_directory;
 use self::lock::Lock;
+pub use self::name::{CertificateName, NameError};
 
 /// Why something is not kept, or cannot be read.
 #[derive(Debug, thiserror::Error)]

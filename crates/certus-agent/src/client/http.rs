@@ -151,7 +151,8 @@ impl Http {
         let no_answer = |why: String| HttpError::NoAnswer { host: host.clone(), why };
         let mut request = Request::new(Full::new(Bytes::from(jws.clone().unwrap_or_default())));
         *request.method_mut() = method;
-        *request.uri_mut() = url.as_str().parse().map_err(|error: http::uri::InvalidUri| no_answer(error.to_string()))?;
+        *request.uri_mut() =
+            url.as_str().parse().map_err(|error: http::uri::InvalidUri| no_answer(error.to_string()))?;
         let headers = request.headers_mut();
         headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
         if jws.is_some() {

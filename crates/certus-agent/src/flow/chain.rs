@@ -65,9 +65,7 @@ pub fn check_chain(
         }
     }
     let broken = |pair: &[Certificate]| match pair {
-        [one, issuer] => {
-            one.issuer_der() != issuer.subject_der() || one.verify_signed_by(issuer.public_key()).is_err()
-        }
+        [one, issuer] => one.issuer_der() != issuer.subject_der() || one.verify_signed_by(issuer.public_key()).is_err(),
         _ => false,
     };
     match certificates.windows(2).position(broken) {

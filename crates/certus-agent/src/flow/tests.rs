@@ -95,7 +95,8 @@ fn an_order_goes_its_way() {
     let ready = told(OrderStatus::Ready, &names);
     assert_eq!(flow.next(ready).unwrap(), Step::Finalize(link("/order/1/finalize")));
     // Where finalize says nothing of where the order is, it is where it was.
-    let processing = Event::Order(link("/order/1/finalize"), order(OrderStatus::Processing, &names), Some(Duration::from_secs(7)));
+    let processing =
+        Event::Order(link("/order/1/finalize"), order(OrderStatus::Processing, &names), Some(Duration::from_secs(7)));
     assert_eq!(flow.next(processing).unwrap(), Step::Wait(Duration::from_secs(7)));
     assert_eq!(flow.next(Event::Waited).unwrap(), Step::ReadOrder(link("/order/1")));
     assert_eq!(flow.next(told(OrderStatus::Valid, &names)).unwrap(), Step::Download(link("/cert/1")));
@@ -116,7 +117,8 @@ fn a_wildcard_is_authorized_by_its_base_and_said_to_be_one() {
         let mut flow = begin(&["*.a.example"]);
         flow.next(told(OrderStatus::Pending, &["*.a.example"])).unwrap();
         let (identifier, challenges) = (raw("a.example"), vec![challenge("dns-01")]);
-        let read = Authorization { identifier, status: AuthorizationStatus::Pending, expires: None, challenges, wildcard };
+        let read =
+            Authorization { identifier, status: AuthorizationStatus::Pending, expires: None, challenges, wildcard };
         let step = flow.next(Event::Authorization(read, None));
         assert_eq!(matches!(step, Ok(Step::Present(_))), ours, "{wildcard:?}: {step:?}");
     }
@@ -187,11 +189,13 @@ fn why_it_came_to_nothing_is_told_as_the_authority_says_it() {
 fn what_is_done_is_read_at_once_and_what_takes_a_day_is_not_waited_for() {
     let mut flow = begin(&["a.example"]);
     flow.next(told(OrderStatus::Pending, &["a.example"])).unwrap();
-    let pending = |after: Option<Duration>| {
-        match authorization("a.example", AuthorizationStatus::Pending, vec![challenge("http-01")]) {
-            Event::Authorization(read, _) => Event::Authorization(read, after),
-            other => other,
-        }
+    let pending = |after: Option<Duration>| match authorization(
+        "a.example",
+        AuthorizationStatus::Pending,
+        vec![challenge("http-01")],
+    ) {
+        Event::Authorization(read, _) => Event::Authorization(read, after),
+        other => other,
     };
     flow.next(pending(None)).unwrap();
     flow.next(Event::Presented).unwrap();

@@ -20,6 +20,7 @@ use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
 
 use super::{Solver, SolverError};
 use crate::flow::Presentation;
@@ -33,11 +34,12 @@ const MAX_CONNECTIONS: usize = 64;
 
 type Answers = Arc<Mutex<HashMap<String, Bytes>>>;
 
-/// A listener that answers for live tokens. It ends when this is dropped.
+/// A listener that answers for live tokens. It ends by [`Http01::close`], or when this is dropped.
 pub struct Http01 {
     answers: Answers,
     addresses: Vec<SocketAddr>,
-    _ends: DropGuard,
+    tasks: TaskTracker,
+    ends: DropGuard,
 }
 
 impl fmt::Debug for Http01 {
@@ -53,7 +55,7 @@ impl Http01 {
     ///
     /// [`SolverError::Listen`] when one cannot be had: what listens there already would be asked in our place.
     pub async fn listen(addresses: &[SocketAddr]) -> Result<Self, SolverError> {
-        let ends = CancellationToken::new();
+        let (ends, tasks) = (CancellationToken::new(), TaskTracker::new());
         let answers = Answers::default();
         let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let mut bound = Vec::new();
@@ -61,12 +63,17 @@ impl Http01 {
             let fault = |source| SolverError::Listen { address: *address, source };
             let listener = TcpListener::bind(address).await.map_err(fault)?;
             bound.push(listener.local_addr().map_err(fault)?);
-            let serving = serve(listener, Arc::clone(&answers), Arc::clone(&room));
-            let ended = ends.clone();
-            // It ends with the token, which the guard cancels.
-            let _listening = tokio::spawn(async move { ended.run_until_cancelled(serving).await });
+            tasks.spawn(serve(listener, Arc::clone(&answers), Arc::clone(&room), tasks.clone(), ends.clone()));
         }
-        Ok(Self { answers, addresses: bound, _ends: ends.drop_guard() })
+        Ok(Self { answers, addresses: bound, tasks, ends: ends.drop_guard() })
+    }
+
+    /// Stops listening, and waits until the last connection has ended.
+    pub async fn close(self) {
+        let Self { tasks, ends, answers: _, addresses: _ } = self;
+        drop(ends);
+        tasks.close();
+        tasks.wait().await;
     }
 
     /// Where it listens.
@@ -93,20 +100,30 @@ impl Solver for Http01 {
     }
 }
 
-async fn serve(listener: TcpListener, answers: Answers, room: Arc<Semaphore>) {
-    loop {
-        let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
-        let Ok((stream, _)) = listener.accept().await else {
-            // Out of file descriptors, say: others are given time to be closed.
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            continue;
-        };
-        let answers = Arc::clone(&answers);
-        let _connection = tokio::spawn(async move {
-            let _place = place;
-            converse(stream, answers).await;
-        });
-    }
+async fn serve(
+    listener: TcpListener,
+    answers: Answers,
+    room: Arc<Semaphore>,
+    tasks: TaskTracker,
+    ends: CancellationToken,
+) {
+    let accept = async {
+        loop {
+            let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
+            let Ok((stream, _)) = listener.accept().await else {
+                // Out of file descriptors, say: others are given time to be closed.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            };
+            let (answers, ends) = (Arc::clone(&answers), ends.clone());
+            tasks.spawn(async move {
+                let _place = place;
+                ends.run_until_cancelled(converse(stream, answers)).await
+            });
+        }
+    };
+    // Whether it was cancelled or not, it is over.
+    let _over = ends.run_until_cancelled(accept).await;
 }
 
 async fn converse(stream: TcpStream, answers: Answers) {

@@ -1,7 +1,6 @@
 //! Certificates with their keys: written whole, then switched to in one step.
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use certus_pki::{CertificateChain, KeyPair, pem};
@@ -9,6 +8,7 @@ use certus_pki::{CertificateChain, KeyPair, pem};
 use super::files::{make_directory, remove, sync_directory, write_new};
 use super::name::CertificateName;
 use super::{Store, StoreError, io};
+use crate::unix::symlink;
 
 /// Where the certificate that is to be used is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,12 +40,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError`] when it cannot be kept; what was used before still is, then.
-    pub fn keep(
-        &self,
-        name: &CertificateName,
-        chain: &CertificateChain,
-        key: &KeyPair,
-    ) -> Result<Live, StoreError> {
+    pub fn keep(&self, name: &CertificateName, chain: &CertificateChain, key: &KeyPair) -> Result<Live, StoreError> {
         let archive = self.root.join("archive").join(name.as_str());
         make_directory(&archive)?;
         let number = numbers(&archive)?.into_iter().max().unwrap_or(0) + 1;

@@ -1,15 +1,15 @@
 //! Files and folders that are there whole, or not at all, also after the power went.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use super::{StoreError, io};
+use crate::unix;
 
 /// A folder for its owner alone, with those above it.
 pub(super) fn make_directory(path: &Path) -> Result<(), StoreError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io(path))
+    unix::make_directory(path).map_err(io(path))
 }
 
 /// Has what was done in a folder (files made, renamed) on the disk.
@@ -20,7 +20,7 @@ pub(super) fn sync_directory(path: &Path) -> Result<(), StoreError> {
 /// Writes a file that is not there yet, and has it on the disk.
 pub(super) fn write_new(path: &Path, mode: u32, contents: &[u8]) -> Result<(), StoreError> {
     let write = || {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+        let mut file = unix::create_new(path, mode)?;
         file.write_all(contents)?;
         file.sync_all()
     };

@@ -7,8 +7,8 @@ use certus_acme::{NewAccount, ProblemKind};
 use certus_agent::client::{Client, ClientError, Http, HttpError, Roots};
 use certus_pki::{KeyAlgorithm, KeyPair, SystemClock};
 
-use crate::scripted::{Said, Scripted};
 use crate::scripted::Said::{Answer, Nothing};
+use crate::scripted::{Said, Scripted};
 
 const DIRECTORY: Said = Answer(
     "200 OK\r\nContent-Type: application/json",
@@ -116,7 +116,8 @@ async fn who_is_not_believed_is_not_asked() {
     let other = Asked::with(vec![]).await;
     let http = Http::new(&Roots::Pem(other.server.root_pem.clone())).unwrap();
     let key = KeyPair::generate(KeyAlgorithm::EcP256).unwrap();
-    let refused = Client::connect(http, &asked.server.link("/directory"), key, Arc::new(SystemClock)).await.unwrap_err();
+    let refused =
+        Client::connect(http, &asked.server.link("/directory"), key, Arc::new(SystemClock)).await.unwrap_err();
     assert!(matches!(refused, ClientError::Http(HttpError::Untrusted { .. })), "{refused}");
     assert_eq!(asked.server.asked(), [""; 0]);
     assert!(Http::new(&Roots::Pem("no certificate".into())).is_err());

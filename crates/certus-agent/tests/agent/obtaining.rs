@@ -87,7 +87,8 @@ async fn an_authority_that_forgot_the_account_gets_it_anew() {
 async fn a_store_has_one_process_at_a_time_and_is_the_owners_alone() {
     let world = World::new().await;
     let store = world.store().await;
-    let second = certus_agent::Store::open(&world.root());
+    let root = world.root();
+    let second = certus_agent::Store::open(&root);
     let mut second = std::pin::pin!(second);
     let waits = tokio::select! { biased; _ = &mut second => false, () = tokio::task::yield_now() => true };
     assert!(waits, "two at once");

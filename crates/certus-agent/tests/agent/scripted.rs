@@ -48,7 +48,8 @@ impl Scripted {
         let _serving = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                let (acceptor, asked, said, base) = (acceptor.clone(), Arc::clone(&asked), Arc::clone(&said), base.clone());
+                let (acceptor, asked, said, base) =
+                    (acceptor.clone(), Arc::clone(&asked), Arc::clone(&said), base.clone());
                 let _connection = tokio::spawn(async move {
                     let Ok(mut stream) = acceptor.accept(stream).await else { return };
                     let mut request = Vec::new();
@@ -65,7 +66,8 @@ impl Scripted {
                     if let Some(Said::Answer(head, body)) = next {
                         let (head, body) = (head.replace("BASE", &base), body.replace("BASE", &base));
                         let length = body.len();
-                        let answer = format!("HTTP/1.1 {head}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+                        let answer =
+                            format!("HTTP/1.1 {head}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
                         stream.write_all(answer.as_bytes()).await.unwrap();
                         // Who is answered may have gone.
                         drop(stream.shutdown().await);

@@ -60,6 +60,7 @@ pub(super) async fn run(args: &ObtainArgs) -> anyhow::Result<Exit> {
         }
     };
     let obtained = obtain(&store, http, Arc::new(SystemClock), &[&solver], &wish, &mut watch).await;
+    solver.close().await;
     let obtained = obtained.map_err(|error| match error {
         ObtainError::Terms { .. } => usage(error.to_string()),
         ObtainError::Binding { .. }
@@ -75,12 +76,7 @@ pub(super) async fn run(args: &ObtainArgs) -> anyhow::Result<Exit> {
     if args.json {
         output::json("obtain", &told)?;
     } else {
-        output::text(&format!(
-            "{} until {}, in {}\n",
-            told.names.join(" "),
-            told.not_after,
-            told.folder
-        ))?;
+        output::text(&format!("{} until {}, in {}\n", told.names.join(" "), told.not_after, told.folder))?;
     }
     Ok(Exit::Done)
 }

@@ -51,7 +51,9 @@ async fn a_certificate_is_had_in_one_command() {
     let first = CertificateChain::from_pem(&chain).unwrap();
 
     // Again, for a script: the same place, another certificate.
-    let ended = run(&mut host.obtain(&["-d", "a.localhost", "--cert-name", "www.a.localhost", "--key", "rsa2048", "--json"])).well();
+    let ended =
+        run(&mut host.obtain(&["-d", "a.localhost", "--cert-name", "www.a.localhost", "--key", "rsa2048", "--json"]))
+            .well();
     crate::golden::check("obtain.txt", &crate::golden::form(&ended.json()));
     assert_eq!(ended.err, "", "nothing beside the answer");
     let chain = std::fs::read_to_string(dir.join("live/www.a.localhost/fullchain.pem")).unwrap();
@@ -78,7 +80,8 @@ async fn a_certificate_is_had_in_one_command() {
     run(&mut host.obtain(&["-d", "nobody.example"])).refused(1, "nobody.example");
     let plain = told.directory_url.replace("https:", "http:");
     run(certus(&["obtain", "-d", "a.localhost", "--ca", &plain, "--dir"]).arg(&dir)).refused(2, "letsencrypt");
-    let mut untrusted = certus(&["obtain", "-d", "a.localhost", "--ca", &told.directory_url, "--listen", "127.0.0.1:0", "--dir"]);
+    let mut untrusted =
+        certus(&["obtain", "-d", "a.localhost", "--ca", &told.directory_url, "--listen", "127.0.0.1:0", "--dir"]);
     run(untrusted.arg(&dir)).refused(1, "say which root to believe");
     assert_eq!(running.end(), Some(0));
 }
