@@ -27,7 +27,7 @@ Exit codes:
   5   no authority is running there
   70  a part of the authority ended by itself; start it again";
 
-/// An ACME (RFC 8555) certificate authority in one program.
+/// An ACME (RFC 8555) certificate authority, and a client of any, in one program.
 #[derive(Debug, Parser)]
 #[command(name = "certus", version, after_help = EXIT_CODES, max_term_width = 100)]
 #[command(propagate_version = true, disable_help_subcommand = true)]

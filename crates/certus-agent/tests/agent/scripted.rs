@@ -32,6 +32,7 @@ pub(crate) struct Scripted {
 }
 
 impl Scripted {
+    #[expect(clippy::disallowed_methods, reason = "it lives as long as the runtime of its test")]
     pub(crate) async fn start(dir: &Path, script: Vec<Said>) -> Self {
         let (certificate, key) = self_signed(dir);
         let root_pem = fs::read_to_string(certificate).unwrap();

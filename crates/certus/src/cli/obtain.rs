@@ -9,12 +9,12 @@ use clap::{Args, ValueEnum};
 /// Obtains a certificate for this host and keeps it
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The authority looks at port 80 of each name (http-01); certus listens there while it does, and for that challenge alone.
-The files are in DIR/live/NAME: privkey.pem, cert.pem, chain.pem and fullchain.pem. Obtained again, a certificate has a
-new key, and all four files change in one step.
+The authority looks at port 80 of each name (http-01); certus listens there while it does.
+The files are in DIR/live/NAME: privkey.pem, cert.pem, chain.pem and fullchain.pem.
+Obtained again, a certificate has a new key, and all four files change in one step.
 
 Examples:
-  certus obtain -d www.example.com -d example.com --ca letsencrypt --email admin@example.com --agree-tos
+  certus obtain -d www.example.com --ca letsencrypt -m admin@example.com --agree-tos
   certus obtain -d host.corp.example --ca https://ca.corp.example/directory --ca-root root.pem")]
 pub(crate) struct ObtainArgs {
     /// A name of the certificate, or an IP address; say it again for more
