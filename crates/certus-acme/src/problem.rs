@@ -151,16 +151,27 @@ pub struct Problem {
 /// itself shows problems without a status, and authorities have types of their own.
 #[derive(Deserialize)]
 struct Received {
-    #[serde(rename = "type", default)]
+    #[serde(rename = "type", default, deserialize_with = "as_it_should_be")]
     kind: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "as_it_should_be")]
     detail: String,
+    #[serde(default, deserialize_with = "as_it_should_be")]
     status: Option<u16>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "as_it_should_be")]
     subproblems: Vec<Subproblem>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "as_it_should_be")]
     algorithms: Vec<String>,
+    #[serde(default, deserialize_with = "as_it_should_be")]
     instance: Option<String>,
+}
+
+/// A member, or none where it is not what it should be (RFC 9457 section 3.1).
+fn as_it_should_be<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: serde::de::DeserializeOwned + Default,
+    D: serde::Deserializer<'de>,
+{
+    Ok(serde_json::from_value(serde_json::Value::deserialize(deserializer)?).unwrap_or_default())
 }
 
 impl From<Received> for Problem {
@@ -210,7 +221,7 @@ impl Problem {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subproblem {
     /// The error type.
-    #[serde(rename = "type", deserialize_with = "known_or_internal")]
+    #[serde(rename = "type", default = "not_known", deserialize_with = "known_or_internal")]
     pub kind: ProblemKind,
     /// One or two sentences for a person.
     #[serde(default)]
@@ -218,6 +229,10 @@ pub struct Subproblem {
     /// The identifier as the client sent it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub identifier: Option<RawIdentifier>,
+}
+
+const fn not_known() -> ProblemKind {
+    ProblemKind::ServerInternal
 }
 
 /// The kind, or `serverInternal` for a type that is not known here.
@@ -255,6 +270,12 @@ mod tests {
             (r#"{"type":"about:blank","detail":"no"}"#, ProblemKind::ServerInternal, "no"),
             (r#"{"type":"urn:x:y","detail":"no"}"#, ProblemKind::ServerInternal, "urn:x:y: no"),
             (r#"{"type":"urn:ietf:params:acme:error:caa"}"#, ProblemKind::Caa, ""),
+            (
+                r#"{"type":null,"detail":7,"status":"403","subproblems":{},"instance":1}"#,
+                ProblemKind::ServerInternal,
+                "",
+            ),
+            (r#"{"detail":"no","subproblems":[{"detail":"x"}]}"#, ProblemKind::ServerInternal, "no"),
         ] {
             let problem: Problem = serde_json::from_str(json)?;
             assert_eq!((problem.kind, &*problem.detail), (kind, detail), "{json}");

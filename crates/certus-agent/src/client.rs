@@ -143,13 +143,17 @@ impl Client {
     }
 
     /// The external account binding of this client's key.
-    #[must_use]
-    pub fn bind(&self, binding: &Binding) -> Option<Box<RawValue>> {
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Form`] if it cannot be written.
+    pub fn bind(&self, binding: &Binding) -> Result<Box<RawValue>, ClientError> {
         let Binding { kid, key, algorithm } = binding;
         let url = self.resources.new_account.as_str();
         let header = serde_json::json!({ "alg": algorithm.name(), "kid": kid, "url": url }).to_string();
         let jwk = Jwk::from_public_key(self.key.public_key());
-        RawValue::from_string(authenticate(key, *algorithm, &header, jwk.canonical_json().as_bytes())).ok()
+        let jws = authenticate(key, *algorithm, &header, jwk.canonical_json().as_bytes());
+        RawValue::from_string(jws).map_err(|error| form(&self.resources.new_account, &error.to_string()))
     }
 
     /// Makes the account of the key, or finds it (RFC 8555 section 7.3), and makes requests for it from then on.
@@ -363,7 +367,8 @@ async fn patiently<E: Into<ClientError>, F: Future<Output = Result<Answer, E>>>(
         if !error.is_temporary() || error.kind() == Some(ProblemKind::BadNonce) {
             return Err(error);
         }
-        let pause = error.retry_after().unwrap_or(wait);
+        // "At once", and a moment that is past by our clock, are no reason to hurry.
+        let pause = error.retry_after().map_or(wait, |asked| asked.max(wait));
         if begun.elapsed() + pause > PATIENCE {
             return Err(error);
         }

@@ -14,18 +14,17 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use certus_acme::{
-    Authorization, AuthorizationStatus, Challenge, ChallengeStatus, ChallengeType, Identifier, NewOrder, Order,
-    OrderStatus, Problem, Token,
+    Authorization, AuthorizationStatus, ChallengeType, Identifier, NewOrder, Order, OrderStatus, Problem, Token,
 };
 
 pub use self::chain::{ChainError, check_chain};
 use crate::link::{Link, LinkError};
-use crate::shown::shown;
+use crate::shown::{shown, told};
 
 /// Authorizations of an order at most: no authority takes more identifiers.
 const MAX_AUTHORIZATIONS: usize = 1000;
-/// How often in all an order or an authorization is looked at before it is given up: with the waits between, some ten
-/// minutes, or as long as the authority asks for.
+/// How often one thing is looked at before it is given up: with the waits between, some ten minutes, or as long as the
+/// authority asks for.
 const MAX_POLLS: u32 = 120;
 /// The first wait between two looks, where the authority names none.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -72,13 +71,16 @@ pub enum Event {
     /// The time is over.
     Waited,
     /// There is the order, at this URL.
-    Order(Link, Order, Option<Duration>),
+    Order(Link, Box<Order>, Option<Duration>),
     /// There is the authorization.
     Authorization(Authorization, Option<Duration>),
     /// What the challenge asks for is ready.
     Presented,
     /// The authority looks at the challenge.
-    Responded(Challenge),
+    Responded {
+        /// Whether it has told that it is done with it, well or not.
+        done: bool,
+    },
     /// Finalize was refused because the order is not ready: it was heard before, perhaps.
     NotReady,
 }
@@ -87,7 +89,7 @@ pub enum Event {
 #[derive(Debug, thiserror::Error)]
 pub enum FlowError {
     /// A name was not proved.
-    #[error("{name}: {}", reason.as_ref().map_or_else(|| "the authority does not say why it is not proved".to_owned(), |problem| shown(&problem.detail)))]
+    #[error("{name}: {}", why(reason.as_deref()))]
     NotProved {
         /// Which.
         name: String,
@@ -95,7 +97,7 @@ pub enum FlowError {
         reason: Option<Box<Problem>>,
     },
     /// The order became invalid.
-    #[error("the order came to nothing: {}", reason.as_ref().map_or_else(|| "the authority does not say why".to_owned(), |problem| shown(&problem.detail)))]
+    #[error("the order came to nothing: {}", why(reason.as_deref()))]
     Invalid {
         /// Why.
         reason: Option<Box<Problem>>,
@@ -205,8 +207,7 @@ impl Flow {
                 Ok(Step::Respond(url))
             }
             // What became of it is seen when the authorization is read again.
-            (Waiting::ForResponded, Event::Responded(challenge)) => {
-                let done = matches!(challenge.status, ChallengeStatus::Valid | ChallengeStatus::Invalid);
+            (Waiting::ForResponded, Event::Responded { done }) => {
                 self.begun.extend(self.current.take().map(|url| (url, done)));
                 self.go_on()
             }
@@ -250,7 +251,7 @@ impl Flow {
         match read.status {
             AuthorizationStatus::Valid => {
                 self.begun.retain(|(begun, _)| *begun != url);
-                self.wait = FIRST_WAIT;
+                (self.wait, self.polls) = (FIRST_WAIT, 0);
                 self.go_on()
             }
             AuthorizationStatus::Pending if self.begun.iter().any(|(begun, _)| *begun == url) => {
@@ -329,7 +330,8 @@ impl Flow {
             };
             return Err(FlowError::Unfinished { what });
         }
-        let wait = asked.unwrap_or(self.wait);
+        // "At once", and a moment that is past by our clock, are no reason to hurry.
+        let wait = asked.map_or(self.wait, |asked| asked.max(self.wait));
         if wait > MAX_WAIT {
             return Err(FlowError::Later { wait });
         }
@@ -337,6 +339,10 @@ impl Flow {
         self.waiting = Waiting::Pause(url, then);
         Ok(Step::Wait(wait))
     }
+}
+
+fn why(reason: Option<&Problem>) -> String {
+    reason.map_or_else(|| "the authority does not say why".to_owned(), told)
 }
 
 fn foreign(why: &str) -> FlowError {

@@ -39,15 +39,17 @@ impl Link {
         }
         let malformed = || LinkError::Malformed(shown(text));
         // What the parser would correct silently would be signed otherwise than it is asked.
-        if !text.bytes().all(|octet| octet.is_ascii_graphic()) {
+        if !text.bytes().all(|octet| octet.is_ascii_graphic() && octet != b'\\') {
             return Err(malformed());
         }
         let url = Url::parse(text).map_err(|_error| malformed())?;
         if url.scheme() != "https" {
             return Err(LinkError::NotHttps(shown(text)));
         }
-        let plain = url.has_host() && url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-        if plain { Ok(Self(text.to_owned())) } else { Err(malformed()) }
+        let sent: http::Uri = text.parse().map_err(|_error| malformed())?;
+        let same = text.starts_with("https://") && sent.host().is_some_and(|host| Some(host) == url.host_str());
+        let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+        if same && plain { Ok(Self(text.to_owned())) } else { Err(malformed()) }
     }
 
     /// The URL as it was written.
@@ -94,6 +96,9 @@ mod tests {
             "https://ca.example/\r\nHost: x",
             "https://ca.example/\u{e9}",
             "https://ca.example:99999/",
+            "https:ca.example/x",
+            "https:///ca.example/",
+            r"https:\\ca.example\x",
         ] {
             assert!(matches!(Link::parse(bad), Err(LinkError::Malformed(_))), "{bad:?}");
         }

@@ -2,17 +2,22 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use certus_acme::{ChallengeType, Identifier, NewAccount, NewOrder, ProblemKind};
+use certus_acme::{Challenge, ChallengeStatus, ChallengeType, Identifier, NewAccount, NewOrder, ProblemKind};
 use certus_pki::{
     Certificate, CertificateChain, Clock, CryptoError, KeyAlgorithm, KeyPair, RequestError, SubjectName, create_request,
 };
+use tokio::time::timeout;
 
-use crate::client::{Binding, Client, ClientError, Http};
+use crate::client::{Binding, Client, ClientError, Http, Resource};
 use crate::flow::{ChainError, Event, Flow, FlowError, Presentation, Step, check_chain};
 use crate::link::Link;
 use crate::solver::{Solver, SolverError};
 use crate::store::{CertificateName, Live, Store, StoreError};
+
+/// How long one order may take, whatever the authority asks for: others wait for the store meanwhile.
+const DEADLINE: Duration = Duration::from_secs(15 * 60);
 
 /// What is wanted.
 #[derive(Debug, Clone)]
@@ -80,6 +85,12 @@ pub enum ObtainError {
         /// The authority's host.
         host: String,
     },
+    /// It took too long.
+    #[error("{host} did not come to an end with the order within {} minutes; try again later", DEADLINE.as_secs() / 60)]
+    TooLong {
+        /// The authority's host.
+        host: String,
+    },
     /// The authority said no, or nothing.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -116,23 +127,53 @@ pub async fn obtain(
     wish: &Wish,
     watch: &mut (dyn FnMut(Progress<'_>) + Send),
 ) -> Result<Obtained, ObtainError> {
-    let mut client = sign_in(store, http, Arc::clone(&clock), wish, watch).await?;
     let key = KeyPair::generate(wish.key)?;
     let request = create_request(&wish.names, &key)?;
-    let mut ordered = order_and_clean_up(&client, solvers, wish, &request, watch).await;
+    let place = store.prepare(&wish.called, &key)?;
+    let mut asked = false;
+    let mut seen = |progress: Progress<'_>| {
+        asked |= progress == Progress::Proved;
+        watch(progress);
+    };
+    let chain = ordered(store, http, Arc::clone(&clock), solvers, wish, &request, &mut seen).await;
+    let chain = chain.and_then(|pem| Ok(check_chain(&pem, &wish.names, key.public_key(), clock.now())?));
+    let chain = match chain {
+        Ok(chain) => chain,
+        // Once the certificate was asked for it may be there, and its key is worth keeping.
+        Err(error) => {
+            if !asked {
+                store.give_up(place)?;
+            }
+            return Err(error);
+        }
+    };
+    if let Some(leaf) = chain.certificates().first() {
+        watch(Progress::Issued(leaf));
+    }
+    let live = store.keep(place, &chain)?;
+    Ok(Obtained { live, chain })
+}
+
+/// The chain that an authority gives, as it came.
+async fn ordered(
+    store: &Store,
+    http: Http,
+    clock: Arc<dyn Clock>,
+    solvers: &[&dyn Solver],
+    wish: &Wish,
+    request: &[u8],
+    watch: &mut (dyn FnMut(Progress<'_>) + Send),
+) -> Result<String, ObtainError> {
+    let mut client = sign_in(store, http, clock, wish, watch).await?;
+    let mut ordered = order_and_clean_up(&client, solvers, wish, request, watch).await;
     if is_unknown_account(&ordered) {
         // The authority was set up anew: the key is as good there as it was before.
         tracing::warn!(host = client.host(), "the authority does not know this host's account; it is made anew");
         store.keep_account_url(&wish.directory, None)?;
         register(store, &mut client, wish).await?;
-        ordered = order_and_clean_up(&client, solvers, wish, &request, watch).await;
+        ordered = order_and_clean_up(&client, solvers, wish, request, watch).await;
     }
-    let chain = check_chain(&ordered?, &wish.names, key.public_key(), clock.now())?;
-    if let Some(leaf) = chain.certificates().first() {
-        watch(Progress::Issued(leaf));
-    }
-    let live = store.keep(&wish.called, &chain, &key)?;
-    Ok(Obtained { live, chain })
+    ordered
 }
 
 fn is_unknown_account(ordered: &Result<String, ObtainError>) -> bool {
@@ -151,7 +192,10 @@ async fn order_and_clean_up(
     watch: &mut (dyn FnMut(Progress<'_>) + Send),
 ) -> Result<String, ObtainError> {
     let mut presented = Vec::new();
-    let ordered = order(client, solvers, wish, request, &mut presented, watch).await;
+    let ordered = match timeout(DEADLINE, order(client, solvers, wish, request, &mut presented, watch)).await {
+        Ok(ordered) => ordered,
+        Err(_elapsed) => Err(ObtainError::TooLong { host: client.host().to_owned() }),
+    };
     for (solver, presentation) in presented {
         solver.clean_up(&presentation).await;
     }
@@ -190,7 +234,7 @@ async fn register(store: &Store, client: &mut Client, wish: &Wish) -> Result<(),
     }
     let contact = (!wish.contact.is_empty()).then(|| wish.contact.clone());
     let terms_of_service_agreed = wish.agree_terms.then_some(true);
-    let external_account_binding = wish.binding.as_ref().and_then(|binding| client.bind(binding));
+    let external_account_binding = wish.binding.as_ref().map(|binding| client.bind(binding)).transpose()?;
     let account = NewAccount { contact, terms_of_service_agreed, external_account_binding, ..NewAccount::default() };
     let made = client.new_account(&account).await?;
     store.keep_account_url(&wish.directory, Some(&made.url))?;
@@ -218,7 +262,7 @@ async fn order<'a>(
             Step::NewOrder(wish) => {
                 let made = client.new_order(&wish).await?;
                 watch(Progress::Ordered);
-                Event::Order(made.url, made.value, made.retry_after)
+                Event::Order(made.url, Box::new(made.value), made.retry_after)
             }
             Step::Wait(pause) => {
                 tokio::time::sleep(pause).await;
@@ -226,7 +270,7 @@ async fn order<'a>(
             }
             Step::ReadOrder(url) => {
                 let read = client.order(&url).await?;
-                Event::Order(url, read.value, read.retry_after)
+                Event::Order(url, Box::new(read.value), read.retry_after)
             }
             Step::ReadAuthorization(url) => {
                 let read = client.authorization(&url).await?;
@@ -241,11 +285,18 @@ async fn order<'a>(
                 }
                 Event::Presented
             }
-            Step::Respond(url) => Event::Responded(client.respond(&url).await?.value),
+            Step::Respond(url) => match client.respond(&url).await {
+                Ok(Resource { value: Challenge { status, .. }, .. }) => {
+                    Event::Responded { done: matches!(status, ChallengeStatus::Valid | ChallengeStatus::Invalid) }
+                }
+                // It was heard before, perhaps, when its answer was lost. The authorization tells.
+                Err(error) if error.kind() == Some(ProblemKind::Malformed) => Event::Responded { done: false },
+                Err(error) => return Err(error.into()),
+            },
             Step::Finalize(url) => {
                 watch(Progress::Proved);
                 match client.finalize(&url, request).await {
-                    Ok(order) => Event::Order(order.url, order.value, order.retry_after),
+                    Ok(order) => Event::Order(order.url, Box::new(order.value), order.retry_after),
                     Err(error) if error.kind() == Some(ProblemKind::OrderNotReady) => Event::NotReady,
                     Err(error) => return Err(error.into()),
                 }

@@ -1,5 +1,7 @@
 //! Texts of servers, made fit to be read: in a log, on a terminal, in JSON.
 
+use certus_acme::{Problem, ProblemKind};
+
 /// Characters of a server's text that are shown at most: some sentences.
 const MAX_CHARS: usize = 600;
 
@@ -11,6 +13,20 @@ pub fn shown(text: &str) -> String {
         shown.push('…');
     }
     shown
+}
+
+/// A problem in words: what is wrong, for each identifier where there are several, and its kind where that says something.
+#[must_use]
+pub fn told(problem: &Problem) -> String {
+    /// Identifiers that are named: one look at a terminal.
+    const MAX_NAMED: usize = 20;
+    let mut text = shown(&problem.detail);
+    for one in problem.subproblems.iter().take(MAX_NAMED) {
+        let name = one.identifier.as_ref().map(|identifier| shown(&identifier.value));
+        text = format!("{text}; {}: {}", name.unwrap_or_default(), shown(&one.detail));
+    }
+    // Also of those whose kind is not known.
+    if problem.kind == ProblemKind::ServerInternal { text } else { format!("{text} ({})", problem.kind) }
 }
 
 fn harmless(c: char) -> bool {

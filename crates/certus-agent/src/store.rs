@@ -8,9 +8,9 @@
 //! live/NAME -> ../archive/NAME/3      the one to be used: privkey.pem, cert.pem, chain.pem, fullchain.pem
 //! ```
 //!
-//! A certificate and its key are one folder, written whole and synced, and `live/NAME` is switched to it in one step: whoever
-//! reads through it has files that belong together, at every moment, whatever dies in between. What was written and not
-//! switched to is a folder that nothing names; the next number leaves it behind.
+//! A certificate and its key are one folder, written whole and synced, and `live/NAME` is switched to it in one step: whatever
+//! dies in between, it names files that belong together. The key is on the disk before the certificate is asked for. What
+//! was written and not switched to is a folder that nothing names; the next number leaves it behind.
 //!
 //! Deliberately absent: when to renew, and whom to tell.
 
@@ -23,7 +23,7 @@ mod name;
 use std::path::{Path, PathBuf};
 
 pub use self::account::StoredAccount;
-pub use self::certificate::Live;
+pub use self::certificate::{Live, Place};
 use self::files::make_directory;
 use self::lock::Lock;
 pub use self::name::{CertificateName, NameError};
@@ -38,6 +38,14 @@ pub enum StoreError {
         path: PathBuf,
         /// What it said.
         source: std::io::Error,
+    },
+    /// Others could change what is in a folder.
+    #[error("{} {fault}: keys are not kept there; say another folder, or mend its owner and mode (chmod go-w)", path.display())]
+    Unsafe {
+        /// Which folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: &'static str,
     },
     /// A file is not what was written there.
     #[error("{}: {why}", path.display())]

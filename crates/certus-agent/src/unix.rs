@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 pub(crate) use std::os::unix::fs::symlink;
@@ -20,4 +20,23 @@ pub(crate) fn create_new(path: &Path, mode: u32) -> io::Result<File> {
 /// Opens a file that is there for its being there, for its owner alone.
 pub(crate) fn open_marker(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
+/// What is wrong with a folder that keys are to be kept in; nothing, also where there is none yet.
+pub(crate) fn fault_of_directory(path: &Path) -> io::Result<Option<&'static str>> {
+    let found = match std::fs::symlink_metadata(path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let owner = found.uid();
+    Ok(if !found.is_dir() {
+        Some("is no folder")
+    } else if owner != 0 && owner != rustix::process::geteuid().as_raw() {
+        Some("belongs to another user")
+    } else if found.mode() & 0o022 != 0 {
+        Some("may be written to by others")
+    } else {
+        None
+    })
 }

@@ -7,7 +7,7 @@ use certus_pki::CryptoError;
 
 use super::http::HttpError;
 use crate::link::LinkError;
-use crate::shown::shown;
+use crate::shown::told;
 
 /// Why a call came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +16,7 @@ pub enum ClientError {
     #[error(transparent)]
     Http(#[from] HttpError),
     /// The authority said no.
-    #[error("{host} refused: {} ({})", shown(&problem.detail), problem.kind)]
+    #[error("{host} refused: {}{}", told(problem), again(*retry_after))]
     Refused {
         /// The authority's host.
         host: String,
@@ -26,7 +26,7 @@ pub enum ClientError {
         retry_after: Option<Duration>,
     },
     /// A status without a problem document: of a proxy, mostly.
-    #[error("{host} answered with status {status} and did not say why")]
+    #[error("{host} answered with status {status} and did not say why{}", again(*retry_after))]
     Status {
         /// The authority's host.
         host: String,
@@ -46,17 +46,13 @@ pub enum ClientError {
     /// A URL that is not asked.
     #[error("the authority sent a URL that is not asked: {0}")]
     Link(#[from] LinkError),
-    /// The authority does not offer it.
-    #[error("{host} does not offer {what}")]
-    NotOffered {
-        /// The authority's host.
-        host: String,
-        /// Which resource of the directory is missing.
-        what: &'static str,
-    },
     /// The account's key could not sign.
     #[error("the account's key cannot sign")]
     Sign(#[from] CryptoError),
+}
+
+fn again(retry_after: Option<Duration>) -> String {
+    retry_after.map(|wait| format!("; it may be asked again in {} s", wait.as_secs())).unwrap_or_default()
 }
 
 impl ClientError {
@@ -65,12 +61,7 @@ impl ClientError {
     pub fn kind(&self) -> Option<ProblemKind> {
         match self {
             Self::Refused { problem, .. } => Some(problem.kind),
-            Self::Http(_)
-            | Self::Status { .. }
-            | Self::Form { .. }
-            | Self::Link(_)
-            | Self::NotOffered { .. }
-            | Self::Sign(_) => None,
+            Self::Http(_) | Self::Status { .. } | Self::Form { .. } | Self::Link(_) | Self::Sign(_) => None,
         }
     }
 
@@ -86,7 +77,6 @@ impl ClientError {
             Self::Http(HttpError::Roots(_) | HttpError::Untrusted { .. } | HttpError::TooLarge { .. })
             | Self::Form { .. }
             | Self::Link(_)
-            | Self::NotOffered { .. }
             | Self::Sign(_) => false,
         }
     }
@@ -96,7 +86,7 @@ impl ClientError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused { retry_after, .. } | Self::Status { retry_after, .. } => *retry_after,
-            Self::Http(_) | Self::Form { .. } | Self::Link(_) | Self::NotOffered { .. } | Self::Sign(_) => None,
+            Self::Http(_) | Self::Form { .. } | Self::Link(_) | Self::Sign(_) => None,
         }
     }
 }

@@ -113,12 +113,11 @@ impl Http {
     /// [`HttpError::Roots`] when there are none, or one cannot be read.
     pub fn new(roots: &Roots) -> Result<Self, HttpError> {
         let refused = |error: rustls::Error| HttpError::Roots(error.to_string());
-        let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(refused)?
             .with_root_certificates(read(roots)?)
             .with_no_client_auth();
-        config.alpn_protocols.clear();
         let mut connector = HttpConnector::new();
         connector.enforce_http(false);
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));

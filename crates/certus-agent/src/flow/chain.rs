@@ -25,19 +25,25 @@ pub enum ChainError {
         /// The names of the order.
         wanted: String,
     },
-    /// Its time is over, or so short that it is not worth keeping.
+    /// There is none.
+    #[error("what was issued has no certificate in it")]
+    Empty,
+    /// Its time is over.
     #[error("the certificate that was issued ended at {0}")]
     Ended(Timestamp),
-    /// Each must be signed by the next (RFC 8555 section 9.1).
-    #[error("certificate {0} of the chain is not signed by the one after it")]
-    Broken(usize),
+    /// The one after it should have signed it (RFC 8555 section 9.1).
+    #[error("the certificate that was issued is not signed by the one that comes after it")]
+    Broken,
     /// A chain of so many is none.
     #[error("the chain has {0} certificates; more than {MAX_CERTIFICATES} are not kept")]
     TooMany(usize),
 }
 
-/// Reads a chain and sees that it is what was asked for. It may begin in the future by an authority's clock: whether it is
-/// served yet is for whoever serves it.
+/// Reads a chain and sees that it is what was asked for.
+///
+/// It may begin in the future by an authority's clock: whether it is
+/// served yet is for whoever serves it. Only what signs the certificate itself has to be in its place: of cross-signed
+/// issuers further up there are chains in any order.
 ///
 /// # Errors
 ///
@@ -48,30 +54,31 @@ pub fn check_chain(
     key: &PublicKey,
     now: Timestamp,
 ) -> Result<CertificateChain, ChainError> {
-    let chain = CertificateChain::from_pem(pem)?;
+    // Authorities put empty lines between certificates, or end lines as on Windows.
+    let lines = pem.lines().map(str::trim_end).filter(|line| !line.is_empty());
+    let pem: String = lines.flat_map(|line| [line, "\n"]).collect();
+    let chain = CertificateChain::from_pem(&pem)?;
     let certificates = chain.certificates();
     if certificates.len() > MAX_CERTIFICATES {
         return Err(ChainError::TooMany(certificates.len()));
     }
-    if let Some(leaf) = certificates.first() {
-        if leaf.public_key() != key {
-            return Err(ChainError::Key);
-        }
-        if leaf.subject_names() != names {
-            return Err(ChainError::Names { found: listed(leaf.subject_names()), wanted: listed(names) });
-        }
-        if leaf.not_after() < now {
-            return Err(ChainError::Ended(leaf.not_after()));
-        }
+    let Some(leaf) = certificates.first() else { return Err(ChainError::Empty) };
+    if leaf.public_key() != key {
+        return Err(ChainError::Key);
     }
-    let broken = |pair: &[Certificate]| match pair {
-        [one, issuer] => one.issuer_der() != issuer.subject_der() || one.verify_signed_by(issuer.public_key()).is_err(),
-        _ => false,
+    if leaf.subject_names() != names {
+        return Err(ChainError::Names { found: listed(leaf.subject_names()), wanted: listed(names) });
+    }
+    if leaf.not_after() < now {
+        return Err(ChainError::Ended(leaf.not_after()));
+    }
+    let signs = |issuer: &Certificate| {
+        leaf.issuer_der() == issuer.subject_der() && leaf.verify_signed_by(issuer.public_key()).is_ok()
     };
-    match certificates.windows(2).position(broken) {
-        Some(place) => Err(ChainError::Broken(place + 1)),
-        None => Ok(chain),
+    if certificates.get(1).is_some_and(|issuer| !signs(issuer)) {
+        return Err(ChainError::Broken);
     }
+    Ok(chain)
 }
 
 fn listed(names: &BTreeSet<SubjectName>) -> String {

@@ -52,7 +52,7 @@ fn order(status: OrderStatus, names: &[&str]) -> Order {
 }
 
 fn told(status: OrderStatus, names: &[&str]) -> Event {
-    Event::Order(link("/order/1"), order(status, names), None)
+    Event::Order(link("/order/1"), Box::new(order(status, names)), None)
 }
 
 fn challenge(kind: &str) -> Challenge {
@@ -85,7 +85,7 @@ fn an_order_goes_its_way() {
     let Step::Present(presentation) = flow.next(pending()).unwrap() else { panic!("nothing to present") };
     assert_eq!((presentation.method, presentation.token.as_str()), (ChallengeType::Dns01, TOKEN));
     assert_eq!(flow.next(Event::Presented).unwrap(), Step::Respond(link("/chall/dns-01")));
-    let Step::Wait(first) = flow.next(Event::Responded(challenge("dns-01"))).unwrap() else { panic!("no wait") };
+    let Step::Wait(first) = flow.next(Event::Responded { done: false }).unwrap() else { panic!("no wait") };
     assert_eq!(flow.next(Event::Waited).unwrap(), Step::ReadAuthorization(link("/authz/1")));
     let Step::Wait(second) = flow.next(pending()).unwrap() else { panic!("no wait") };
     assert!(first < second, "{first:?} {second:?}");
@@ -95,8 +95,11 @@ fn an_order_goes_its_way() {
     let ready = told(OrderStatus::Ready, &names);
     assert_eq!(flow.next(ready).unwrap(), Step::Finalize(link("/order/1/finalize")));
     // Where finalize says nothing of where the order is, it is where it was.
-    let processing =
-        Event::Order(link("/order/1/finalize"), order(OrderStatus::Processing, &names), Some(Duration::from_secs(7)));
+    let processing = Event::Order(
+        link("/order/1/finalize"),
+        Box::new(order(OrderStatus::Processing, &names)),
+        Some(Duration::from_secs(7)),
+    );
     assert_eq!(flow.next(processing).unwrap(), Step::Wait(Duration::from_secs(7)));
     assert_eq!(flow.next(Event::Waited).unwrap(), Step::ReadOrder(link("/order/1")));
     assert_eq!(flow.next(told(OrderStatus::Valid, &names)).unwrap(), Step::Download(link("/cert/1")));
@@ -141,7 +144,7 @@ fn what_fits_no_order_of_ours_ends_it() {
         ("valid without a certificate", nothing),
     ] {
         let mut flow = begin(&["a.example"]);
-        let ended = flow.next(Event::Order(link("/order/1"), told, None));
+        let ended = flow.next(Event::Order(link("/order/1"), Box::new(told), None));
         assert!(matches!(ended, Err(FlowError::Foreign(_) | FlowError::Link(_))), "{what}: {ended:?}");
     }
     let crafted = |change: &dyn Fn(&mut Challenge)| {
@@ -170,7 +173,7 @@ fn why_it_came_to_nothing_is_told_as_the_authority_says_it() {
     let mut failed = challenge("http-01");
     failed.error = Some(Problem::new(ProblemKind::Connection, "nobody\x1b[2J answered"));
     let ended = flow.next(authorization("a.example", AuthorizationStatus::Invalid, vec![failed])).unwrap_err();
-    assert_eq!(ended.to_string(), "a.example: nobody\u{fffd}[2J answered");
+    assert_eq!(ended.to_string(), "a.example: nobody\u{fffd}[2J answered (connection)");
 
     let mut flow = begin(&["a.example"]);
     flow.next(told(OrderStatus::Pending, &["a.example"])).unwrap();
@@ -181,7 +184,7 @@ fn why_it_came_to_nothing_is_told_as_the_authority_says_it() {
     let mut flow = begin(&["a.example"]);
     let mut invalid = order(OrderStatus::Invalid, &["a.example"]);
     invalid.error = Some(Problem::new(ProblemKind::Caa, "CAA forbids it"));
-    let ended = flow.next(Event::Order(link("/order/1"), invalid, None)).unwrap_err();
+    let ended = flow.next(Event::Order(link("/order/1"), Box::new(invalid), None)).unwrap_err();
     assert!(ended.to_string().contains("CAA forbids it"), "{ended}");
 }
 
@@ -189,18 +192,14 @@ fn why_it_came_to_nothing_is_told_as_the_authority_says_it() {
 fn what_is_done_is_read_at_once_and_what_takes_a_day_is_not_waited_for() {
     let mut flow = begin(&["a.example"]);
     flow.next(told(OrderStatus::Pending, &["a.example"])).unwrap();
-    let pending = |after: Option<Duration>| match authorization(
-        "a.example",
-        AuthorizationStatus::Pending,
-        vec![challenge("http-01")],
-    ) {
-        Event::Authorization(read, _) => Event::Authorization(read, after),
-        other => other,
+    let pending = |after: Option<Duration>| {
+        let (identifier, challenges) = (raw("a.example"), vec![challenge("http-01")]);
+        let status = AuthorizationStatus::Pending;
+        Event::Authorization(Authorization { identifier, status, expires: None, challenges, wildcard: None }, after)
     };
     flow.next(pending(None)).unwrap();
     flow.next(Event::Presented).unwrap();
-    let met = Challenge { status: ChallengeStatus::Valid, ..challenge("http-01") };
-    assert_eq!(flow.next(Event::Responded(met)).unwrap(), Step::ReadAuthorization(link("/authz/0")));
+    assert_eq!(flow.next(Event::Responded { done: true }).unwrap(), Step::ReadAuthorization(link("/authz/0")));
     // It said so, and it is not: then as any other.
     assert_eq!(flow.next(pending(Some(Duration::from_secs(600)))).unwrap(), Step::Wait(Duration::from_secs(600)));
     assert_eq!(flow.next(Event::Waited).unwrap(), Step::ReadAuthorization(link("/authz/0")));

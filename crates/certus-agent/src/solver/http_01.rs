@@ -28,9 +28,9 @@ use crate::flow::Presentation;
 /// Where the path of a challenge begins.
 const PREFIX: &str = "/.well-known/acme-challenge/";
 /// How long a request may take to come.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 /// Connections at once: an authority looks from a few places; more are strangers, who wait.
-const MAX_CONNECTIONS: usize = 64;
+const MAX_CONNECTIONS: usize = 256;
 
 type Answers = Arc<Mutex<HashMap<String, Bytes>>>;
 
@@ -56,6 +56,8 @@ impl Http01 {
     /// [`SolverError::Listen`] when one cannot be had: what listens there already would be asked in our place.
     pub async fn listen(addresses: &[SocketAddr]) -> Result<Self, SolverError> {
         let (ends, tasks) = (CancellationToken::new(), TaskTracker::new());
+        // Also when one of the addresses cannot be had.
+        let guard = ends.clone().drop_guard();
         let answers = Answers::default();
         let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let mut bound = Vec::new();
@@ -65,7 +67,7 @@ impl Http01 {
             bound.push(listener.local_addr().map_err(fault)?);
             tasks.spawn(serve(listener, Arc::clone(&answers), Arc::clone(&room), tasks.clone(), ends.clone()));
         }
-        Ok(Self { answers, addresses: bound, tasks, ends: ends.drop_guard() })
+        Ok(Self { answers, addresses: bound, tasks, ends: guard })
     }
 
     /// Stops listening, and waits until the last connection has ended.

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use certus_pki::{KeyAlgorithm, KeyPair, pem, sha256};
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
-use super::files::{make_directory, replace};
+use super::files::{make_directory, remove, replace};
 use super::{Store, StoreError, io};
 use crate::link::Link;
 
@@ -39,17 +40,21 @@ impl Store {
     pub fn account(&self, directory: &Link) -> Result<StoredAccount, StoreError> {
         let folder = self.account_folder(directory);
         let path = folder.join("key.pem");
-        let key = match fs::read_to_string(&path) {
+        let key = match fs::read_to_string(&path).map(Zeroizing::new) {
             Ok(text) => {
                 let damaged = |why: String| StoreError::Damaged { path: path.clone(), why };
-                let der = pem::decode_one(PRIVATE_KEY, &text).ok_or_else(|| damaged("it is no private key".into()))?;
+                let der = pem::decode_one(PRIVATE_KEY, &text).map(Zeroizing::new);
+                let der = der.ok_or_else(|| damaged("it is no private key".into()))?;
                 KeyPair::from_pkcs8(&der).map_err(|error| damaged(error.to_string()))?
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let damaged = |why: String| StoreError::Damaged { path: path.clone(), why };
                 let key = KeyPair::generate(KeyAlgorithm::EcP256).map_err(|error| damaged(error.to_string()))?;
                 make_directory(&folder)?;
-                replace(&path, 0o600, pem::encode(PRIVATE_KEY, &key.to_pkcs8()).as_bytes())?;
+                // Where the account of another key was is of no use.
+                remove(&folder.join("account.json"))?;
+                let pem = Zeroizing::new(pem::encode(PRIVATE_KEY, &key.to_pkcs8()));
+                replace(&path, 0o600, pem.as_bytes())?;
                 key
             }
             Err(error) => return Err(io(&path)(error)),
@@ -75,6 +80,9 @@ impl Store {
         match fs::read(&path) {
             Ok(json) => {
                 let file: File = serde_json::from_slice(&json).map_err(|error| damaged(error.to_string()))?;
+                if file.directory != directory.as_str() {
+                    return Err(damaged(format!("it is of {:?}, not of {directory}", file.directory)));
+                }
                 let url = file.url.map(|url| Link::parse(&url)).transpose();
                 url.map_err(|error| damaged(error.to_string()))
             }

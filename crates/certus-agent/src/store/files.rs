@@ -7,9 +7,19 @@ use std::path::Path;
 use super::{StoreError, io};
 use crate::unix;
 
-/// A folder for its owner alone, with those above it.
+/// A folder for its owner alone, with those above it, each on the disk in the one above it. One that is there must be of
+/// this process's user or root, and nobody else's to write to: whoever could put files into it would put his keys there.
 pub(super) fn make_directory(path: &Path) -> Result<(), StoreError> {
-    unix::make_directory(path).map_err(io(path))
+    if let Some(fault) = unix::fault_of_directory(path).map_err(io(path))? {
+        return Err(StoreError::Unsafe { path: path.to_owned(), fault });
+    }
+    let missing: Vec<&Path> = path.ancestors().take_while(|one| !one.as_os_str().is_empty() && !one.exists()).collect();
+    unix::make_directory(path).map_err(io(path))?;
+    for parent in missing.into_iter().filter_map(Path::parent) {
+        // Of a relative path's first part: the folder one is in.
+        sync_directory(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })?;
+    }
+    Ok(())
 }
 
 /// Has what was done in a folder (files made, renamed) on the disk.

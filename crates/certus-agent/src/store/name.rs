@@ -7,7 +7,7 @@ use certus_pki::SubjectName;
 /// Octets of a name at most: what a host name has.
 const MAX_OCTETS: usize = 253;
 
-/// A name that is good as a file's: of letters, digits, `.`, `-`, `_` and `:`, and beginning with none of the first two.
+/// A name that is good as a file's: of letters, digits, `.`, `-`, `_` and `:`, and beginning with neither `.` nor `-`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CertificateName(String);
 

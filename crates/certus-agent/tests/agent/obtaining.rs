@@ -1,10 +1,12 @@
 //! From a wish to files that a web server reads.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use certus_agent::ObtainError;
-use certus_pki::{CertificateChain, KeyPair, pem};
+use certus_agent::flow::check_chain;
+use certus_agent::{ObtainError, Store};
+use certus_pki::{CertificateChain, Clock as _, KeyPair, SubjectName, SystemClock, pem};
 use certus_testkit::RawHttp;
 
 use crate::world::World;
@@ -88,7 +90,7 @@ async fn a_store_has_one_process_at_a_time_and_is_the_owners_alone() {
     let world = World::new().await;
     let store = world.store().await;
     let root = world.root();
-    let second = certus_agent::Store::open(&root);
+    let second = Store::open(&root);
     let mut second = std::pin::pin!(second);
     let waits = tokio::select! { biased; _ = &mut second => false, () = tokio::task::yield_now() => true };
     assert!(waits, "two at once");
@@ -96,4 +98,73 @@ async fn a_store_has_one_process_at_a_time_and_is_the_owners_alone() {
     second.await.unwrap();
     let mode = fs::metadata(world.root()).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode, 0o700);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_issued_is_looked_at_before_it_is_used() {
+    let world = World::new().await;
+    let store = world.store().await;
+    let wish = world.wish(&["a.localhost"]);
+    let obtained = world.obtain(&store, &wish).await.0.unwrap();
+    let (pem, now) = (obtained.chain.to_pem(), SystemClock.now());
+    let leaf = obtained.chain.certificates()[0].clone();
+    let check = |pem: &str, names: &BTreeSet<SubjectName>, now| check_chain(pem, names, leaf.public_key(), now);
+    // As Boulder writes it, and as Windows would.
+    let begin = "-----BEGIN CERTIFICATE-----";
+    let (first, rest) = pem.split_once(&format!("\n{begin}")).unwrap();
+    for lenient in [format!("{first}\n\n{begin}{rest}\n\n"), pem.replace('\n', "\r\n"), pem.trim_end().to_owned()] {
+        assert_eq!(check(&lenient, &wish.names, now).unwrap(), obtained.chain);
+    }
+    let other = world.obtain(&store, &world.wish(&["b.localhost"])).await.0.unwrap().chain.to_pem();
+    let more = world.wish(&["a.localhost", "b.localhost"]).names;
+    let root = &world.authority.root_pem;
+    let day = std::time::Duration::from_secs(86_400);
+    for (what, refused) in [
+        ("another's", check(&other, &wish.names, now)),
+        ("fewer names", check(&pem, &more, now)),
+        ("another issuer", check(&format!("{}{root}", leaf.pem()), &wish.names, now)),
+        ("ended", check(&pem, &wish.names, leaf.not_after() + day)),
+        ("a page", check("<html></html>", &wish.names, now)),
+        ("nothing", check("", &wish.names, now)),
+        ("something else besides", check(&format!("hello\n{pem}"), &wish.names, now)),
+    ] {
+        assert!(refused.is_err(), "{what}");
+    }
+    assert!(check(&leaf.pem(), &wish.names, now).is_ok(), "a certificate of a root has nothing after it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_kept_is_not_asked_for() {
+    let world = World::new().await;
+    let store = world.store().await;
+    let wish = world.wish(&["a.localhost"]);
+    fs::create_dir(world.root().join("live/a.localhost")).unwrap();
+    let (refused, seen) = world.obtain(&store, &wish).await;
+    assert!(refused.unwrap_err().to_string().contains("move it away"));
+    assert_eq!(seen, [""; 0], "nobody was asked");
+    // And what came to nothing leaves no key behind.
+    let wish = world.wish(&["nobody.example"]);
+    world.obtain(&store, &wish).await.0.unwrap_err();
+    assert_eq!(fs::read_dir(world.root().join("archive/nobody.example")).unwrap().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_not_kept_where_others_could_write() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("host");
+    drop(Store::open(&root).await.unwrap());
+    for folder in ["", "accounts", "archive", "live"] {
+        let folder = root.join(folder);
+        let set = |mode| fs::set_permissions(&folder, fs::Permissions::from_mode(mode)).unwrap();
+        for mode in [0o770, 0o702] {
+            set(mode);
+            let refused = Store::open(&root).await.unwrap_err().to_string();
+            assert!(refused.contains("may be written to by others") && refused.contains("chmod"), "{refused}");
+        }
+        set(0o755);
+        drop(Store::open(&root).await.unwrap());
+    }
+    let link = dir.path().join("link");
+    std::os::unix::fs::symlink(&root, &link).unwrap();
+    assert!(Store::open(&link).await.unwrap_err().to_string().contains("is no folder"));
 }

@@ -19,7 +19,7 @@ pub struct Intent {
     /// SHA-256 of the to-be-signed certificate in DER.
     pub tbs_sha256: [u8; 32],
     /// SHA-256 of the key that is certified (`SubjectPublicKeyInfo` in DER). Not kept: no intent is recorded
-    /// for a blocked key.
+    /// for a key that is blocked by then.
     pub spki_sha256: [u8; 32],
     /// The CRL shard that the certificate names.
     pub shard: u32,

@@ -1,12 +1,14 @@
 //! `certus obtain`: one certificate for this host.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::Context;
 use certus_acme::MacAlgorithm;
 use certus_agent::client::{Binding, Http, Roots};
+use certus_agent::solver::SolverError;
 use certus_agent::solver::http_01::Http01;
 use certus_agent::store::CertificateName;
 use certus_agent::{Link, ObtainError, Obtained, Progress, Store, Wish, obtain};
@@ -17,8 +19,10 @@ use zeroize::Zeroizing;
 
 use super::absolute;
 use crate::cli::obtain::ObtainArgs;
+use crate::config::{Log, LogFormat};
 use crate::exit::{Exit, usage};
 use crate::output;
+use crate::telemetry;
 
 /// The authorities that have a short name, and their directories.
 const KNOWN: &[(&str, &str)] = &[
@@ -40,6 +44,7 @@ struct Told {
 }
 
 pub(super) async fn run(args: &ObtainArgs) -> anyhow::Result<Exit> {
+    telemetry::start(&Log { level: "warn,certus_agent=info".to_owned(), format: LogFormat::Text })?;
     let wish = wish(args)?;
     let roots = match &args.ca_root {
         Some(file) => {
@@ -50,6 +55,9 @@ pub(super) async fn run(args: &ObtainArgs) -> anyhow::Result<Exit> {
     };
     let http = Http::new(&roots)?;
     let store = Store::open(&absolute(&args.dir)?).await?;
+    if args.cert_name.is_none() {
+        covers(&store, &wish)?;
+    }
     let solver = match args.listen.as_slice() {
         [] => everywhere().await?,
         addresses => Http01::listen(addresses).await?,
@@ -64,6 +72,7 @@ pub(super) async fn run(args: &ObtainArgs) -> anyhow::Result<Exit> {
     let obtained = obtained.map_err(|error| match error {
         ObtainError::Terms { .. } => usage(error.to_string()),
         ObtainError::Binding { .. }
+        | ObtainError::TooLong { .. }
         | ObtainError::Client(_)
         | ObtainError::Flow(_)
         | ObtainError::Solver(_)
@@ -126,13 +135,37 @@ fn binding(args: &ObtainArgs) -> anyhow::Result<Option<Binding>> {
     Ok(Some(Binding { kid: kid.clone(), key, algorithm }))
 }
 
-/// Port 80 of every address: of IPv6 for both kinds, or of IPv4 where the machine has no IPv6.
+/// Sees that what is in use under the name is not replaced by something that would do less, unless the name was said.
+fn covers(store: &Store, wish: &Wish) -> anyhow::Result<()> {
+    let used = store.live(&wish.called)?;
+    let Some(leaf) = used.as_ref().and_then(|chain| chain.certificates().first()) else { return Ok(()) };
+    match leaf.subject_names().iter().find(|name| !wish.names.contains(name)) {
+        None => Ok(()),
+        Some(missing) => Err(usage(format!(
+            "the certificate {0} of this host is for {missing}, too, which the new one would not be: name it as well, or \
+             say --cert-name, {0} to replace it or another to have both",
+            wish.called
+        ))),
+    }
+}
+
+/// Port 80 of every address: a listener for IPv6 takes IPv4, too, unless the system says otherwise; and some have no IPv6.
 async fn everywhere() -> anyhow::Result<Http01> {
     const PORT: u16 = 80;
-    match Http01::listen(&[SocketAddr::from((Ipv6Addr::UNSPECIFIED, PORT))]).await {
-        Ok(solver) => Ok(solver),
-        Err(_) => Ok(Http01::listen(&[SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT))]).await?),
+    let (v6, v4) = (SocketAddr::from((Ipv6Addr::UNSPECIFIED, PORT)), SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT)));
+    let error = match Http01::listen(&[v6, v4]).await {
+        Ok(solver) => return Ok(solver),
+        Err(error) => error,
+    };
+    let SolverError::Listen { address, source } = &error;
+    let kind = source.kind();
+    if *address == v4 && kind == ErrorKind::AddrInUse {
+        return Ok(Http01::listen(&[v6]).await?);
     }
+    if *address == v6 && matches!(kind, ErrorKind::AddrNotAvailable | ErrorKind::Unsupported) {
+        return Ok(Http01::listen(&[v4]).await?);
+    }
+    Err(error.into())
 }
 
 /// Says how far it is, on standard error.

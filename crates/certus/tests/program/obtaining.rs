@@ -74,6 +74,7 @@ async fn a_certificate_is_had_in_one_command() {
     run(&mut bound.obtain(&["-d", "b.localhost", "--eab-kid", kid])).refused(2, "--eab-key-file");
 
     // What cannot be had is told, with what to do.
+    run(&mut host.obtain(&["-d", "www.a.localhost"])).refused(2, "say --cert-name");
     run(&mut host.obtain(&["-d", "a_b.localhost"])).refused(2, "-d a_b.localhost");
     run(&mut host.obtain(&["-d", "a.localhost", "--cert-name", "../x"])).refused(2, "--cert-name");
     run(&mut host.obtain(&["-d", "a.localhost", "--profile", "none"])).refused(1, "choose one of");
