@@ -4,7 +4,7 @@
 //! - [`flow`]: an order from newOrder to its chain, as a machine without input or output.
 //! - [`solver`]: meeting challenges.
 //! - [`store`]: accounts, keys and certificates on disk.
-//! - [`obtain`]: these put together.
+//! - [`mod@obtain`]: these put together.
 //!
 //! What a server sends is data: its URLs ([`link`]), tokens and texts ([`shown`]) are checked before anything is done with
 //! them, and nothing of it ever reaches a shell.
