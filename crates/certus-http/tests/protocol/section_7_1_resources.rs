@@ -121,11 +121,15 @@ fn urls_in(value: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
+/// Orders of one account: more than a page has.
+const ORDERS: u32 = 102;
+
 /// Everything that was ever told as a URL is asked for, and what that tells, until nothing is new.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_url_that_is_told_answers() {
     let world = World::with(|setup| {
-        let year = Rate::new(2, Duration::from_secs(365 * 86_400)).unwrap();
+        setup.second_root = true;
+        let year = Rate::new(ORDERS, Duration::from_secs(365 * 86_400)).unwrap();
         let rates = BTreeMap::from([(LimitName::NewOrdersPerAccount, year)]);
         setup.limits = RateLimits { rates, ..RateLimits::built_in() };
     })
@@ -143,7 +147,10 @@ async fn every_url_that_is_told_answers() {
         directory.renewal_info.clone().unwrap(),
         CertId::of(&chain.certificates()[0]).unwrap()
     ));
-    // Refusals tell URLs, too: of a page for people, of the account that has a key.
+    for _ in 2..ORDERS {
+        client.new_order(&["b.localhost"]).await.unwrap();
+    }
+    // Refusals tell URLs, too: of a page for people.
     let mut answers = vec![
         client.post(&directory.new_order, &order_for(&["b.localhost"])).await.unwrap(),
         client.post(&directory.new_order, &order_for(&["b.localhost"])).await.unwrap(),
@@ -185,7 +192,19 @@ async fn every_url_that_is_told_answers() {
             answers.push(answer);
         }
     }
-    for part in ["/acme/order/", "/acme/authz/", "/acme/chall/", "/acme/cert/", "/orders", "/limits", ".crl", ".cer"] {
+    for part in [
+        "/acme/order/",
+        "/acme/authz/",
+        "/acme/chall/",
+        "/acme/cert/",
+        "/orders",
+        "/orders?",
+        "/limits",
+        ".crl",
+        ".cer",
+    ] {
         assert!(asked.iter().any(|url| url.contains(part)), "{part} was never told: {asked:?}");
     }
+    let alternate = |url: &String| url.contains("/acme/cert/") && url.ends_with("/1");
+    assert!(asked.iter().any(alternate), "no alternate chain was told: {asked:?}");
 }

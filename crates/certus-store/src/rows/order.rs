@@ -166,7 +166,7 @@ mod tests {
             (key(OrderRow { issued: Some(1), ..open() }), "issued"),
             (key(OrderRow { certificate: Some(vec![1; 16]), ..open() }), "failed"),
             (key(OrderRow { failed: Some(1), ..open() }), "failed"),
-            (key(OrderRow { failed: Some(1), problem: Some("{}".into()), ..open() }), "problem"),
+            (key(OrderRow { failed: Some(1), problem: Some("7".into()), ..open() }), "problem"),
             (key(OrderRow { issued: Some(1), certificate: Some(vec![1; 3]), ..open() }), "certificate"),
             (OrderRow { version: -1, ..open() }, "version"),
             (OrderRow { replaces: Some(vec![1; 16]), ..open() }, "replaces"),

@@ -267,6 +267,8 @@ fn pki_url(port: u16) -> anyhow::Result<PkiUrl> {
 /// What holds in a laboratory alone.
 fn as_laboratory(mut config: Config, args: &UpArgs) -> Config {
     config.limits.enabled &= args.limits;
+    // Beside the names that its file permits, if that permits names alone.
+    config.names.addresses_listed |= !args.permit_addresses.is_empty();
     let validation = &mut config.validation;
     validation.http_port = args.http_01_port;
     // https redirects go where tls-alpn-01 does: a laboratory has no port 443.

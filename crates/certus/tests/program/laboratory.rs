@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use certus_acme::{NewOrder, RawIdentifier};
 use certus_pki::KeyAlgorithm;
 use certus_testkit::{Http01Target, RawHttp, TestClient, wait_for_ready_file};
 
@@ -99,6 +100,36 @@ fn what_it_prints_names_everything_a_person_needs() {
         assert!(line.starts_with(&beginning) && !line.contains('\n'), "{line}");
     }
     assert_eq!(running.end(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn addresses_that_are_permitted_are_certified() {
+    let temporary = tempfile::tempdir().unwrap();
+    let (lab, ready) = (temporary.path().join("lab"), temporary.path().join("ready.json"));
+    let target = Http01Target::bind(0).await.unwrap();
+    let port = target.port().to_string();
+    let flags = ["--http-01-port", &port, "--ready-file", ready.to_str().unwrap()];
+    let permitted = [&flags[..], &["--permit-addresses", "10.1.2.0/24"]].concat();
+    let settings = "\n[authority.identifiers]\npermit_names = [\"a.localhost\"]\n";
+    for (flags, listed, expected) in
+        [(&flags[..], false, false), (&permitted[..], false, true), (&permitted[..], true, true)]
+    {
+        if listed {
+            let file = lab.join("certus.toml");
+            let text = std::fs::read_to_string(&file).unwrap() + settings;
+            std::fs::write(file, text).unwrap();
+        }
+        let running = start(&lab, flags);
+        let told = wait_for_ready_file(&ready, Duration::from_secs(60)).await.unwrap();
+        let root = std::fs::read_to_string(&told.root_path).unwrap();
+        let client = TestClient::connect(&told.directory_url, &root, KeyAlgorithm::EcP256).await.unwrap();
+        client.new_account().await.unwrap();
+        let identifiers = vec![RawIdentifier { kind: "ip".into(), value: "10.1.2.3".into() }];
+        let order = client.new_order_with(&NewOrder { identifiers, ..NewOrder::default() }).await;
+        assert_eq!(order.is_ok(), expected, "{flags:?} {listed}: {order:?}");
+        // Nothing is sent there: no challenge is begun.
+        assert_eq!(running.end(), Some(0));
+    }
 }
 
 #[test]
