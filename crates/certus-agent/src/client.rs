@@ -372,7 +372,7 @@ async fn patiently<E: Into<ClientError>, F: Future<Output = Result<Answer, E>>>(
         if begun.elapsed() + pause > PATIENCE {
             return Err(error);
         }
-        tracing::info!(%error, ?pause, "asked again after a pause");
+        tracing::info!(error = &error as &dyn std::error::Error, ?pause, "asked again after a pause");
         sleep(pause).await;
         wait = (wait * 2).min(LONGEST_WAIT);
     }

@@ -69,7 +69,7 @@ pub enum Progress<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum ObtainError {
     /// The authority has terms of service that nobody has agreed to.
-    #[error("{host} asks for agreement to its terms of service: read {terms}, then say --agree-tos")]
+    #[error("{host} asks for agreement to its terms of service, {terms}")]
     Terms {
         /// The authority's host.
         host: String,
@@ -77,10 +77,7 @@ pub enum ObtainError {
         terms: String,
     },
     /// The authority asks for an account with it.
-    #[error(
-        "{host} takes no accounts without external account binding: ask its operator for a key, and say its id and the \
-         file that it is in"
-    )]
+    #[error("{host} takes no accounts without external account binding")]
     Binding {
         /// The authority's host.
         host: String,

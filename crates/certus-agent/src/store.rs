@@ -17,6 +17,7 @@
 mod account;
 mod certificate;
 mod files;
+mod key;
 mod lock;
 mod name;
 
@@ -47,6 +48,9 @@ pub enum StoreError {
         /// What is wrong with it.
         fault: &'static str,
     },
+    /// No key could be made.
+    #[error("a key could not be made")]
+    Key(#[from] certus_pki::CryptoError),
     /// A file is not what was written there.
     #[error("{}: {why}", path.display())]
     Damaged {

@@ -9,6 +9,19 @@ use crate::ports::StoreError;
 use crate::rate_limits::{self, Excess};
 use crate::vault::VaultError;
 
+/// An error with all that led to it, in one line for the log.
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
 /// Why the authority did not do what a client asked.
 #[derive(Debug, thiserror::Error)]
 pub enum CaError {

@@ -11,6 +11,7 @@ use certus_pki::{
 use crate::audit::{Action, AuditEvent};
 use crate::ca::{Ca, own_event};
 use crate::caa::{self, CaaStop};
+use crate::error::with_causes;
 use crate::id::{AccountId, CertificateId, OrderId};
 use crate::issuers::ProfileRule;
 use crate::job::LeasedJob;
@@ -304,15 +305,4 @@ pub(crate) fn issued(
 pub(crate) fn shard_of(serial: &SerialNumber, shards: u32) -> u32 {
     let tail = serial.as_bytes().last_chunk::<4>().map_or(0, |octets| u32::from_be_bytes(*octets));
     tail % shards.max(1)
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

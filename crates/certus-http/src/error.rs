@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::response::{IntoResponse, Response};
 use certus_acme::{JwsError, Problem, ProblemKind};
 use certus_ca::CaError;
+use certus_ca::error::with_causes;
 use http::{HeaderValue, StatusCode, header};
 
 /// A refusal on its way to a client.
@@ -80,15 +81,4 @@ impl IntoResponse for ErrorResponse {
 /// Whole seconds, rounded up (RFC 9110 section 10.2.3).
 pub(crate) fn seconds(wait: Duration) -> HeaderValue {
     HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

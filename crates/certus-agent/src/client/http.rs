@@ -47,12 +47,12 @@ pub enum HttpError {
     #[error("the roots for the authority cannot be used: {0}")]
     Roots(String),
     /// Nobody answered, or the connection broke.
-    #[error("{host} did not answer: {why}")]
+    #[error("{host} did not answer")]
     NoAnswer {
         /// The authority's host.
         host: String,
-        /// What happened, with its causes.
-        why: String,
+        /// What happened.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Somebody answered whose certificate is not believed to be the authority's.
     #[error("{host} is not believed to be itself: {why}; for a private authority, say which root to believe")]
@@ -147,20 +147,20 @@ impl Http {
 
     async fn send(&self, method: Method, url: &Link, jws: Option<String>) -> Result<Answer, HttpError> {
         let host = url.host();
-        let no_answer = |why: String| HttpError::NoAnswer { host: host.clone(), why };
-        let mut request = Request::new(Full::new(Bytes::from(jws.clone().unwrap_or_default())));
+        let no_answer = |source| HttpError::NoAnswer { host: host.clone(), source };
+        let is_signed = jws.is_some();
+        let mut request = Request::new(Full::new(Bytes::from(jws.unwrap_or_default())));
         *request.method_mut() = method;
-        *request.uri_mut() =
-            url.as_str().parse().map_err(|error: http::uri::InvalidUri| no_answer(error.to_string()))?;
+        *request.uri_mut() = url.as_str().parse().map_err(|error: http::uri::InvalidUri| no_answer(error.into()))?;
         let headers = request.headers_mut();
         headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
-        if jws.is_some() {
+        if is_signed {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/jose+json"));
         }
         let exchange = async {
             let answer = self.0.request(request).await.map_err(|error| match certificate_fault(&error) {
                 Some(why) => HttpError::Untrusted { host: host.clone(), why },
-                None => no_answer(with_causes(&error)),
+                None => no_answer(error.into()),
             })?;
             let (parts, body) = answer.into_parts();
             let body = match Limited::new(body, MAX_ANSWER).collect().await {
@@ -168,7 +168,7 @@ impl Http {
                 Err(error) if error.is::<http_body_util::LengthLimitError>() => {
                     return Err(HttpError::TooLarge { host: host.clone() });
                 }
-                Err(error) => return Err(no_answer(error.to_string())),
+                Err(error) => return Err(no_answer(error)),
             };
             Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
         };
@@ -217,15 +217,4 @@ fn certificate_fault(error: &(dyn std::error::Error + 'static)) -> Option<String
         };
     }
     None
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

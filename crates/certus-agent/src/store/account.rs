@@ -3,17 +3,13 @@
 use std::fs;
 use std::path::PathBuf;
 
-use certus_pki::{KeyAlgorithm, KeyPair, pem, sha256};
+use certus_pki::{KeyAlgorithm, KeyPair, sha256};
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use super::files::{make_directory, remove, replace};
-use super::{Store, StoreError, io};
+use super::{Store, StoreError, io, key};
 use crate::link::Link;
-
-/// The label of a private key in PEM (RFC 7468 section 10).
-const PRIVATE_KEY: &str = "PRIVATE KEY";
 
 /// An account as it is kept.
 #[derive(Debug)]
@@ -40,24 +36,16 @@ impl Store {
     pub fn account(&self, directory: &Link) -> Result<StoredAccount, StoreError> {
         let folder = self.account_folder(directory);
         let path = folder.join("key.pem");
-        let key = match fs::read_to_string(&path).map(Zeroizing::new) {
-            Ok(text) => {
-                let damaged = |why: String| StoreError::Damaged { path: path.clone(), why };
-                let der = pem::decode_one(PRIVATE_KEY, &text).map(Zeroizing::new);
-                let der = der.ok_or_else(|| damaged("it is no private key".into()))?;
-                KeyPair::from_pkcs8(&der).map_err(|error| damaged(error.to_string()))?
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let damaged = |why: String| StoreError::Damaged { path: path.clone(), why };
-                let key = KeyPair::generate(KeyAlgorithm::EcP256).map_err(|error| damaged(error.to_string()))?;
+        let key = match key::read(&path)? {
+            Some(key) => key,
+            None => {
+                let key = KeyPair::generate(KeyAlgorithm::EcP256)?;
                 make_directory(&folder)?;
                 // Where the account of another key was is of no use.
                 remove(&folder.join("account.json"))?;
-                let pem = Zeroizing::new(pem::encode(PRIVATE_KEY, &key.to_pkcs8()));
-                replace(&path, 0o600, pem.as_bytes())?;
+                replace(&path, 0o600, key::text(&key).as_bytes())?;
                 key
             }
-            Err(error) => return Err(io(&path)(error)),
         };
         Ok(StoredAccount { key, url: self.account_url(directory)? })
     }

@@ -3,12 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use certus_pki::{Certificate, CertificateChain, KeyPair, pem};
-use zeroize::Zeroizing;
+use certus_pki::{Certificate, CertificateChain, KeyPair};
 
 use super::files::{make_directory, remove, sync_directory, write_new};
 use super::name::CertificateName;
-use super::{Store, StoreError, io};
+use super::{Store, StoreError, io, key};
 use crate::unix::symlink;
 
 /// Where the certificate that is to be used is found.
@@ -60,8 +59,7 @@ impl Store {
         let number = numbers(&archive)?.into_iter().max().unwrap_or(0) + 1;
         let folder = archive.join(number.to_string());
         make_directory(&folder)?;
-        let pem = Zeroizing::new(pem::encode("PRIVATE KEY", &key.to_pkcs8()));
-        write_new(&folder.join("privkey.pem"), 0o600, pem.as_bytes())?;
+        write_new(&folder.join("privkey.pem"), 0o600, key::text(key).as_bytes())?;
         sync_directory(&folder)?;
         Ok(Place { name: name.clone(), number, folder })
     }

@@ -9,7 +9,7 @@ use certus_ca::state::{Intent, IssuedCertificate, Order};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Fault;
-use super::{binding, renewal, write_account, write_authority, write_job};
+use super::{binding, read_revocation, renewal, write_account, write_authority, write_job};
 use crate::operation::{OWN_INTENT_PATIENCE, Reply};
 use crate::rows::{OrderFacts, caa_list_column, column_of, millis, version_column};
 
@@ -33,7 +33,6 @@ crate::sql! {
     SERIAL_OF_INTENT = "SELECT 1 FROM intents WHERE issuer = ?1 AND serial = ?2";
     INTENT = "INSERT INTO intents (issuer, serial, tbs_sha256, order_key, shard, not_after, recorded, caa)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-    BLOCKED = "SELECT 1 FROM blocked_keys WHERE spki_sha256 = ?1";
     INTENT_ISSUED = "UPDATE intents SET issued = ?4
         WHERE issuer = ?1 AND serial = ?2 AND order_key IS ?3 AND issued IS NULL AND retired IS NULL";
     CERTIFICATE = "INSERT INTO certificates (id, account, issuer, serial, sha256, spki_sha256, profile, shard,
@@ -80,7 +79,7 @@ fn spend(connection: &Connection, intent: &Intent, order: Option<i64>) -> Result
     let issuer = write_authority::issuer_key(connection, &intent.issuer)?;
     let serial = intent.serial.as_bytes();
     if connection.prepare_cached(SERIAL_OF_CERTIFICATE)?.exists(params![issuer, serial])?
-        || connection.prepare_cached(BLOCKED)?.exists([intent.spki_sha256])?
+        || read_revocation::blocked(connection, &intent.spki_sha256)?
     {
         return Err(StoreError::Conflict.into());
     }

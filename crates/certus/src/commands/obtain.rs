@@ -70,9 +70,11 @@ pub(super) async fn run(args: &ObtainArgs) -> anyhow::Result<Exit> {
     let obtained = obtain(&store, http, Arc::new(SystemClock), &[&solver], &wish, &mut watch).await;
     solver.close().await;
     let obtained = obtained.map_err(|error| match error {
-        ObtainError::Terms { .. } => usage(error.to_string()),
-        ObtainError::Binding { .. }
-        | ObtainError::TooLong { .. }
+        ObtainError::Terms { .. } => usage(format!("{error}: read them, and say --agree-tos")),
+        ObtainError::Binding { .. } => {
+            usage(format!("{error}: ask its operator for a key, and say --eab-kid and --eab-key-file"))
+        }
+        ObtainError::TooLong { .. }
         | ObtainError::Client(_)
         | ObtainError::Flow(_)
         | ObtainError::Solver(_)
