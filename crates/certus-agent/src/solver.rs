@@ -2,6 +2,9 @@
 
 pub mod http_01;
 
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+
 use async_trait::async_trait;
 use certus_acme::{ChallengeType, KeyAuthorization};
 
@@ -11,13 +14,23 @@ use crate::flow::Presentation;
 #[derive(Debug, thiserror::Error)]
 pub enum SolverError {
     /// Nobody can listen there.
-    #[error("cannot listen on {address}: {source}{}", if source.kind() == std::io::ErrorKind::PermissionDenied { " (ports below 1024 need root or CAP_NET_BIND_SERVICE)" } else { "" })]
+    #[error("cannot listen on {address}: {source}{}", mend(source))]
     Listen {
         /// Where.
-        address: std::net::SocketAddr,
+        address: SocketAddr,
         /// Why not.
-        source: std::io::Error,
+        source: io::Error,
     },
+}
+
+fn mend(source: &io::Error) -> &'static str {
+    if source.kind() == ErrorKind::PermissionDenied {
+        "; ports below 1024 need root or CAP_NET_BIND_SERVICE"
+    } else if source.kind() == ErrorKind::AddrInUse {
+        "; end what listens there while this runs, or listen where requests for port 80 are forwarded to"
+    } else {
+        ""
+    }
 }
 
 /// A way to meet challenges of one method.

@@ -26,6 +26,8 @@ pub(super) fn read(path: &Path) -> Result<Option<KeyPair>, StoreError> {
         Err(error) => return Err(io(path)(error)),
     };
     let der = pem::decode_one(LABEL, &text).map(Zeroizing::new);
-    let der = der.ok_or_else(|| damaged("it is no private key".to_owned()))?;
+    let der = der.ok_or_else(|| {
+        damaged("it is no private key; take it from a backup, or move it away to have another".to_owned())
+    })?;
     KeyPair::from_pkcs8(&der).map(Some).map_err(|error| damaged(error.to_string()))
 }

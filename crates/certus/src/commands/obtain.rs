@@ -53,7 +53,10 @@ pub(super) async fn run(args: &ObtainArgs) -> anyhow::Result<Exit> {
         }
         None => Roots::System,
     };
-    let http = Http::new(&roots)?;
+    let http = Http::new(&roots).with_context(|| match &args.ca_root {
+        Some(file) => format!("{} does not hold the root of an authority", file.display()),
+        None => "this machine believes no authority".to_owned(),
+    })?;
     let store = Store::open(&absolute(&args.dir)?).await?;
     if args.cert_name.is_none() {
         covers(&store, &wish)?;

@@ -74,6 +74,13 @@ async fn a_certificate_is_had_in_one_command() {
     run(&mut bound.obtain(&["-d", "b.localhost", "--eab-kid", kid])).refused(2, "--eab-key-file");
 
     // What cannot be had is told, with what to do.
+    let taken = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    run(&mut host.obtain(&["-d", "c.localhost"])).refused(1, "end what listens there");
+    drop(taken);
+    let no_root = here.join("no-root.pem");
+    std::fs::write(&no_root, "hello").unwrap();
+    let mut rootless = certus(&["obtain", "-d", "c.localhost", "--ca", &told.directory_url, "--ca-root"]);
+    run(rootless.arg(&no_root).arg("--dir").arg(&dir)).refused(1, "no-root.pem does not hold the root");
     run(&mut host.obtain(&["-d", "www.a.localhost"])).refused(2, "say --cert-name");
     run(&mut host.obtain(&["-d", "a_b.localhost"])).refused(2, "-d a_b.localhost");
     run(&mut host.obtain(&["-d", "a.localhost", "--cert-name", "../x"])).refused(2, "--cert-name");
