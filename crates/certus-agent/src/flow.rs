@@ -132,13 +132,14 @@ pub enum FlowError {
     Foreign(String),
 }
 
-/// What the flow waits for.
+/// What the flow waits for; of an authorization, which.
 #[derive(Debug)]
 enum Waiting {
     ForOrder,
-    ForAuthorization,
-    ForPresented(Link),
-    ForResponded,
+    ForAuthorization(Link),
+    /// The challenge at the second URL, of the authorization at the first.
+    ForPresented(Link, Link),
+    ForResponded(Link),
     /// A pause, and what is read after it.
     Pause(Link, Reading),
 }
@@ -155,13 +156,10 @@ pub struct Flow {
     identifiers: BTreeSet<Identifier>,
     able: Vec<ChallengeType>,
     order: Option<Link>,
-    /// Authorizations that were not looked at yet.
-    unread: VecDeque<Link>,
+    /// Authorizations that were not looked at yet; none where the order has not named them.
+    unread: Option<VecDeque<Link>>,
     /// Authorizations whose challenges are looked at by the authority, and whether it has told that it is done with it.
     begun: VecDeque<(Link, bool)>,
-    /// Every authorization was read once.
-    all_read: bool,
-    current: Option<Link>,
     waiting: Waiting,
     polls: u32,
     wait: Duration,
@@ -175,10 +173,8 @@ impl Flow {
             identifiers,
             able,
             order: None,
-            unread: VecDeque::new(),
+            unread: None,
             begun: VecDeque::new(),
-            all_read: false,
-            current: None,
             waiting: Waiting::ForOrder,
             polls: 0,
             wait: FIRST_WAIT,
@@ -199,16 +195,16 @@ impl Flow {
                 let url = self.order.clone().ok_or_else(|| foreign("there is none"))?;
                 self.pause(url, Reading::Order, None)
             }
-            (Waiting::ForAuthorization, Event::Authorization(authorization, retry_after)) => {
-                self.authorization(&authorization, retry_after)
+            (Waiting::ForAuthorization(url), Event::Authorization(authorization, retry_after)) => {
+                self.authorization(url, &authorization, retry_after)
             }
-            (Waiting::ForPresented(url), Event::Presented) => {
-                self.waiting = Waiting::ForResponded;
-                Ok(Step::Respond(url))
+            (Waiting::ForPresented(authorization, challenge), Event::Presented) => {
+                self.waiting = Waiting::ForResponded(authorization);
+                Ok(Step::Respond(challenge))
             }
             // What became of it is seen when the authorization is read again.
-            (Waiting::ForResponded, Event::Responded { done }) => {
-                self.begun.extend(self.current.take().map(|url| (url, done)));
+            (Waiting::ForResponded(url), Event::Responded { done }) => {
+                self.begun.push_back((url, done));
                 self.go_on()
             }
             (Waiting::Pause(url, Reading::Order), Event::Waited) => Ok(self.read_order(url)),
@@ -227,9 +223,10 @@ impl Flow {
         }
         let url = self.order.get_or_insert(url).clone();
         match order.status {
-            OrderStatus::Pending if self.all_read => self.pause(url, Reading::Order, retry_after),
+            // Each was valid: the order is behind them.
+            OrderStatus::Pending if self.unread.is_some() => self.pause(url, Reading::Order, retry_after),
             OrderStatus::Pending => {
-                self.unread = order.authorizations.iter().map(|url| Link::parse(url)).collect::<Result<_, _>>()?;
+                self.unread = Some(order.authorizations.iter().map(|url| Link::parse(url)).collect::<Result<_, _>>()?);
                 self.go_on()
             }
             OrderStatus::Ready => {
@@ -245,8 +242,12 @@ impl Flow {
         }
     }
 
-    fn authorization(&mut self, read: &Authorization, retry_after: Option<Duration>) -> Result<Step, FlowError> {
-        let url = self.current.take().ok_or_else(|| foreign("an authorization that was not asked for"))?;
+    fn authorization(
+        &mut self,
+        url: Link,
+        read: &Authorization,
+        retry_after: Option<Duration>,
+    ) -> Result<Step, FlowError> {
         let identifier = self.identifier(read)?;
         match read.status {
             AuthorizationStatus::Valid => {
@@ -269,8 +270,7 @@ impl Flow {
                 };
                 let token = Token::parse(&challenge.token).map_err(|_error| foreign("a challenge's token is none"))?;
                 let at = Link::parse(&challenge.url)?;
-                self.current = Some(url);
-                self.waiting = Waiting::ForPresented(at);
+                self.waiting = Waiting::ForPresented(url, at);
                 Ok(Step::Present(Presentation { identifier, method, token }))
             }
             AuthorizationStatus::Invalid
@@ -296,10 +296,9 @@ impl Flow {
 
     /// What is next for the authorizations: read one, look at one again, or read the order.
     fn go_on(&mut self) -> Result<Step, FlowError> {
-        if let Some(url) = self.unread.pop_front() {
+        if let Some(url) = self.unread.as_mut().and_then(VecDeque::pop_front) {
             return Ok(self.read_authorization(url));
         }
-        self.all_read = true;
         match self.begun.front().cloned() {
             Some((url, true)) => Ok(self.read_authorization(url)),
             Some((url, false)) => self.pause(url, Reading::Authorization, None),
@@ -316,8 +315,7 @@ impl Flow {
     }
 
     fn read_authorization(&mut self, url: Link) -> Step {
-        self.current = Some(url.clone());
-        self.waiting = Waiting::ForAuthorization;
+        self.waiting = Waiting::ForAuthorization(url.clone());
         Step::ReadAuthorization(url)
     }
 
